@@ -319,6 +319,8 @@ static void look_at_clock(struct agent *agent)
     int64_t offset = lf_clock_wall_ms() - lf_clock_mono_ms(), step = offset - agent->clock_offset;
     bool wrong = lf_clock_ahead_ms() != 0;
     struct lf_error err = {0};
+    if (lf_journal_clock_look(agent->context.journal, &err) != LF_OK)
+        lf_log_warning("agent", "cannot note the time: %s", err.text); /* tried again */
     if (!is_step(step) && wrong == agent->clock_wrong)
         return;
     if (starts_note_clock(agent->context.journal, is_step(step) ? step : 0, &err) != LF_OK
@@ -330,7 +332,7 @@ static void look_at_clock(struct agent *agent)
     agent->clock_wrong = wrong;
 }
 
-/* Only called when the clock was confirmed: one that is ten years ahead would remove everything, including
+/* Only called while the clocks agree: one that is ten years ahead would remove everything, including
  * what distinguishes a repeated event or command from a new one. */
 static void prune(struct agent *agent)
 {
@@ -358,7 +360,7 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
     int64_t next_prune = lf_clock_mono_ms(), next_status = next_prune;
     while (!lf_cancel_is_set(stop)) {
         look_at_clock(agent);
-        if (lf_deadline_passed(next_prune) && lf_clock_learned()) {
+        if (lf_deadline_passed(next_prune) && lf_clock_agree()) {
             prune(agent);
             next_prune = lf_deadline_in(PRUNE_PACE_MS);
         }

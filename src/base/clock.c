@@ -11,6 +11,8 @@
 
 /* External wall clock minus monotonic clock; 0: none recorded (it could only mean that we booted in 1970). */
 static _Atomic int64_t outside;
+/* The same for the known time. */
+static _Atomic int64_t known;
 
 void lf_clock_learn(int64_t outside_ms)
 {
@@ -30,10 +32,31 @@ int64_t lf_clock_ahead_ms(void)
     return ahead > LF_CLOCK_TOLERANCE_MS || ahead < -LF_CLOCK_TOLERANCE_MS ? ahead : 0;
 }
 
+bool lf_clock_agree(void)
+{
+    return lf_clock_learned() && lf_clock_ahead_ms() == 0;
+}
+
+void lf_clock_know(int64_t known_ms)
+{
+    known = known_ms ? known_ms - lf_clock_mono_ms() : 0;
+}
+
+int64_t lf_clock_known_ms(void)
+{
+    int64_t offset = known;
+    return offset ? lf_clock_mono_ms() + offset : 0;
+}
+
 int64_t lf_clock_best_ms(void)
 {
-    int64_t now = lf_clock_wall_ms();
-    return now - lf_clock_ahead_ms();
+    int64_t wall = lf_clock_wall_ms(), told = wall - lf_clock_ahead_ms(), sure = lf_clock_known_ms();
+    bool ours = wall >= sure - LF_CLOCK_TOLERANCE_MS, theirs = told >= sure - LF_CLOCK_TOLERANCE_MS;
+    if (!sure)
+        return told;
+    if (!ours && !theirs)
+        return sure;
+    return ours && (!theirs || wall <= sure + LF_CLOCK_TOLERANCE_MS) ? wall : told;
 }
 
 void lf_clock_words(char text[LF_CLOCK_TEXT])

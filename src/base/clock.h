@@ -19,11 +19,21 @@
 void lf_clock_learn(int64_t outside_ms);
 /* Has an external time been recorded? Until then our clock is unverified. */
 bool lf_clock_learned(void);
+/* Have both clocks been compared, and agree? Nothing that cannot be undone may follow from the date
+ * otherwise. */
+bool lf_clock_agree(void);
+/* Records a time that is not in the future of the truth: what was known in an earlier run, and the time that
+ * has passed since. It decides which of two clocks that differ is believed. 0: none. */
+void lf_clock_know(int64_t known_ms);
+/* That time now; 0: none is recorded. */
+int64_t lf_clock_known_ms(void);
 /* How far our clock is ahead of the external time (negative: behind). 0 within LF_CLOCK_TOLERANCE_MS, and
  * while no external time is recorded. */
 int64_t lf_clock_ahead_ms(void);
 enum { LF_CLOCK_TOLERANCE_MS = 2 * 60 * 1000 };
-/* The external time if our clock is wrong, else our own: for dates that decide something or are stored. */
+/* For dates that are stored, or decide something that can be undone: our own clock, unless it is earlier than
+ * what is known, or differs from the external time and does not agree with what is known either; then the
+ * other one. */
 int64_t lf_clock_best_ms(void);
 enum { LF_CLOCK_TEXT = 140 };
 /* Our clock, for messages: "the clock of this machine says 2036-11-22T06:09:34Z (3652 d ahead of the

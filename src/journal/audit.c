@@ -324,12 +324,13 @@ enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_m
 {
     struct cut cut;
     *dropped = 0;
-    if (keep_ms == 0)
+    int64_t now = journal__age_now(journal);
+    if (keep_ms == 0 || now == 0)
         return LF_OK;
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = find_cut(journal, lf_clock_best_ms() - keep_ms, &cut, err);
+    status = find_cut(journal, now - keep_ms, &cut, err);
     if (status == LF_OK && cut.first <= cut.last)
         status = remove_cut(journal, &cut, dropped, err);
     return lf_journal_end(journal, status, err);

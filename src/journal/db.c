@@ -370,6 +370,7 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
         open_database,
         check_integrity,
         journal__schema_apply,
+        journal__age_load,
         journal__health_compare,
         journal__concern_recover,
         journal__jobs_recover,

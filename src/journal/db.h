@@ -26,6 +26,13 @@ struct tally {
     int64_t outbox_dropped, unused_dropped; /* removed early since the journal was created */
 };
 
+/* What is known about the time; see age.c. */
+struct age {
+    int64_t opened_ms;   /* the known time when the journal was opened; 0: none was */
+    int64_t stored_mono; /* when it was stored last */
+    bool settled;        /* two clocks that agree have confirmed it in this run of the machine */
+};
+
 struct lf_journal {
     sqlite3 *db;
     struct lf_file lock; /* locked exclusively while open */
@@ -44,6 +51,7 @@ struct lf_journal {
     int64_t audited;             /* number of the newest audit entry written here */
     bool acts;                   /* this transaction notes that an action is about to begin */
     int64_t missing; /* audit entries that the journal once had: it is an older copy; see health.c */
+    struct age age;
     struct lf_journal_limits limits;
     struct tally tally, tally_before; /* ... and as it was before the transaction */
     struct statement cache[STATEMENT_CACHE];
@@ -110,6 +118,12 @@ enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error
 enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_error *err);
 /* After a transaction that noted that an action is about to begin. */
 void journal__health_acts(struct lf_journal *journal);
+
+/* ---- age.c */
+
+enum lf_status journal__age_load(struct lf_journal *journal, struct lf_error *err);
+/* The time by which things are old, never in the future of the truth; 0: nothing may be called old now. */
+int64_t journal__age_now(const struct lf_journal *journal);
 
 /* ---- bounds.c: within the caller's transaction */
 

@@ -354,9 +354,13 @@ enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_comma
  * uses, from expires_mono. */
 enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err);
 
+/* To be called every minute or so: what the clocks say about how old things are. */
+enum lf_status lf_journal_clock_look(struct lf_journal *journal, struct lf_error *err);
+
 /* Removes what is past its keeping time (ms): final jobs with their history, events without open jobs,
  * finished commands. Findings stay until they are gone from the instrument, or a file would count as new.
- * *dropped counts rows. */
+ * *dropped counts rows. Many small transactions. Nothing is removed while the clocks differ, nor what is only
+ * old by a clock that jumped (see journal/age.c). */
 enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
                                 struct lf_error *err);
 

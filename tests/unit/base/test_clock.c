@@ -127,6 +127,27 @@ static void told_by_others(void)
     CHECK_HAS(words, "behind the tenant's");
 }
 
+/* Of two clocks that differ, the one that agrees with what was known before is right. */
+static void a_third_witness(void)
+{
+    const int64_t minute = 60 * 1000, years = 3652LL * 24 * 60 * minute;
+    CHECK(!lf_clock_agree());
+    lf_clock_know(lf_clock_wall_ms());
+    lf_clock_learn(lf_clock_wall_ms() + years);
+    CHECK(!lf_clock_agree());
+    CHECK(llabs(lf_clock_best_ms() - lf_clock_wall_ms()) < minute);
+    lf_clock_know(lf_clock_wall_ms() + years - minute);
+    CHECK(llabs(lf_clock_best_ms() - (lf_clock_wall_ms() + years)) < minute);
+    lf_clock_know(lf_clock_wall_ms() + 2 * years); /* both are earlier than is possible */
+    CHECK(llabs(lf_clock_best_ms() - (lf_clock_wall_ms() + 2 * years)) < minute);
+    lf_clock_know(lf_clock_wall_ms() - years); /* the machine was off; only one of them can be right */
+    lf_clock_learn(0);
+    CHECK(llabs(lf_clock_best_ms() - lf_clock_wall_ms()) < minute);
+    lf_clock_learn(lf_clock_wall_ms());
+    CHECK(lf_clock_agree());
+    lf_clock_know(0);
+}
+
 static void backoff_is_full_jitter(void)
 {
     int64_t most = 0, least = INT64_MAX;
@@ -163,5 +184,7 @@ UNIT_TESTS("clock",
            {"people see local time", formats_local_time},
            {"deadlines pass, LF_NEVER does not, and poll gets a value that fits", deadlines},
            {"a trusted server's time replaces a wrong clock wherever a date decides", told_by_others},
+           {"of two clocks that differ, the one that agrees with what was known before is believed",
+            a_third_witness},
            {"a back-off can be any wait up to its limit, which is capped", backoff_is_full_jitter},
            {"random numbers stay below their bound and reach every value", random_is_in_bounds}, )

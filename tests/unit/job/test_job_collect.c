@@ -488,6 +488,8 @@ static void old_results(void)
     struct lf_finding again = {.id = "R-run_1.csv", .version = "1", .name = "R-run_1.csv"};
     NEED(!row->back || lf_jobs_found(c.jobs, c.robot, &again, UNIT_ERROR) == LF_OK);
     NEED(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1") == id);
+    lf_clock_learn(lf_clock_wall_ms());
+    NEED(lf_journal_clock_look(c.journal, UNIT_ERROR) == LF_OK);
     NEED(lf_journal_prune(c.journal, -3600000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), row->known ? id : 0);
     CHECK_INT(fake_cloud.uploads, 1);

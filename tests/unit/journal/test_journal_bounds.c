@@ -21,6 +21,13 @@ static struct lf_journal *open_journal(void)
     return journal;
 }
 
+/* Both clocks are known to be right, as after a call to the tenant. */
+static void clocks_agree(struct lf_journal *journal)
+{
+    lf_clock_learn(lf_clock_wall_ms());
+    NEED(lf_journal_clock_look(journal, UNIT_ERROR) == LF_OK);
+}
+
 static struct lf_journal_use use_of(struct lf_journal *journal)
 {
     struct lf_journal_use use;
@@ -265,6 +272,7 @@ static void full_until_pruned(void)
     struct lf_journal_limits limits = {.bytes = 1000 * 1000};
     struct lf_error err = {0};
     int64_t dropped;
+    clocks_agree(journal);
     lf_journal_limit(journal, &limits);
     CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_OK);
     for (int i = 0; i < 20; i++) {
@@ -311,6 +319,7 @@ static void results_are_known_while_they_may_lie_there(void)
 {
     struct lf_journal *journal = open_journal();
     int64_t dropped;
+    clocks_agree(journal);
     add_result(journal, "archived.csv", LF_JOB_DONE);
     gone(journal, "archived.csv");
     add_result(journal, "stays.csv", LF_JOB_DONE);
@@ -334,6 +343,7 @@ static void results_that_came_back_stay_known(void)
 {
     struct lf_journal *journal = open_journal();
     int64_t dropped;
+    clocks_agree(journal);
     add_result(journal, "back.csv", LF_JOB_DONE);
     gone(journal, "back.csv");
     NEED(lf_journal_finding_gone(journal, "reader", "back.csv", "v", false, UNIT_ERROR) == LF_OK);
@@ -347,6 +357,7 @@ static void a_result_never_leaves_before_its_job(void)
 {
     struct lf_journal *journal = open_journal();
     int64_t dropped;
+    clocks_agree(journal);
     add_result(journal, "late.csv", LF_JOB_HELD);
     gone(journal, "late.csv");
     UNIT_TIME_PASSES(1500);

@@ -18,6 +18,13 @@ static struct lf_journal *open_journal(void)
     return journal;
 }
 
+/* Both clocks are known to be right, as after a call to the tenant. */
+static void clocks_agree(struct lf_journal *journal)
+{
+    lf_clock_learn(lf_clock_wall_ms());
+    NEED(lf_journal_clock_look(journal, UNIT_ERROR) == LF_OK);
+}
+
 static struct lf_journal *reboot(struct lf_journal *journal)
 {
     NEED(lf_journal_set(journal, "boot", "another boot", UNIT_ERROR) == LF_OK);
@@ -112,6 +119,7 @@ static void stamped_in_the_past(void)
                                .received_ms = HOUR,
                                .fate = LF_FATE_UNROUTED};
     int64_t dropped;
+    clocks_agree(journal);
     row.created_ms = lf_clock_wall_ms() - HOUR; /* by the cloud's clock; ours was in 1970 */
     NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
     row.id = (char *)"evt_2"; /* an impossible date keeps nothing forever */
@@ -270,10 +278,103 @@ static void who_has_an_answer(void)
     lf_journal_close(journal);
 }
 
+/* ---- what is old */
+
+enum { DAY = 24 };
+
+static void finish_command(struct lf_journal *journal, const char *id)
+{
+    struct lf_command_row row = {.id = (char *)id, .reply = (char *)"r", .state = LF_COMMAND_FINISHED};
+    NEED(lf_journal_command_add(journal, &row, UNIT_ERROR) == LF_OK);
+}
+
+/* How much a month of keeping lets go. */
+static int64_t pruned(struct lf_journal *journal)
+{
+    int64_t dropped = -1;
+    NEED(lf_journal_prune(journal, (int64_t)30 * DAY * HOUR, &dropped, UNIT_ERROR) == LF_OK);
+    return dropped;
+}
+
+static void one_wrong_date(void)
+{
+    struct lf_journal *journal = open_journal();
+    clocks_agree(journal);
+    finish_command(journal, "op-1");
+    lf_clock_learn(lf_clock_wall_ms() + (int64_t)40 * DAY * HOUR);
+    NEED(lf_journal_clock_look(journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(pruned(journal), 0);
+    /* Nor is it believed: ours agrees with what was known. */
+    CHECK(llabs(lf_clock_best_ms() - lf_clock_wall_ms()) < HOUR);
+    lf_journal_close(journal);
+    journal = open_journal(); /* nor after a start */
+    NEED(lf_journal_clock_look(journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(pruned(journal), 0);
+    clocks_agree(journal);
+    CHECK_INT(pruned(journal), 0);
+    lf_journal_close(journal);
+}
+
+/* Two clocks that jump ahead together look like a known time that is behind both. */
+static void both_clocks_jump(void)
+{
+    struct lf_journal *journal = open_journal();
+    clocks_agree(journal);
+    lf_clock_know(lf_clock_wall_ms() - (int64_t)40 * DAY * HOUR);
+    struct lf_event_row row = {.id = (char *)"evt_1",
+                               .fate = LF_FATE_UNROUTED,
+                               .received_ms = lf_clock_wall_ms() - (int64_t)35 * DAY * HOUR};
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
+    clocks_agree(journal);
+    CHECK_INT(pruned(journal), 0);
+    UNIT_TIME_PASSES((int64_t)36 * DAY * HOUR); /* now it is old in any case */
+    clocks_agree(journal);
+    CHECK_INT(pruned(journal), 1);
+    lf_journal_close(journal);
+}
+
+/* A week with the machine off, which only the clocks can tell. */
+static void off_for_long(void)
+{
+    struct lf_journal *journal = open_journal();
+    char then[80];
+    int64_t left = lf_clock_wall_ms() - (int64_t)40 * DAY * HOUR;
+    lf_clock_know(left);
+    struct lf_event_row row = {.id = (char *)"evt_1", .fate = LF_FATE_UNROUTED, .received_ms = left};
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
+    snprintf(then, sizeof then, "%lld 5000 1 another-boot", (long long)left - lf_clock_mono_ms());
+    NEED(lf_journal_set(journal, "time.known", then, UNIT_ERROR) == LF_OK);
+    lf_journal_close(journal);
+    lf_clock_learn(0);
+    journal = open_journal();
+    NEED(lf_journal_clock_look(journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(pruned(journal), 0);
+    finish_command(journal, "op-1");
+    clocks_agree(journal);
+    CHECK_INT(pruned(journal), 1); /* the event; the command is of today, whatever its date was */
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, UNIT_ERROR), LF_NOT_FOUND);
+    lf_journal_close(journal);
+}
+
+static void before_the_clock_was_set(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_event_row row = {.id = (char *)"evt_1", .fate = LF_FATE_UNROUTED, .received_ms = HOUR};
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
+    lf_clock_know(0);
+    clocks_agree(journal);
+    CHECK_INT(pruned(journal), 0);
+    lf_journal_close(journal);
+}
+
 UNIT_TESTS("journal, boots and clocks",
            {"a job that expired before a reboot does not start after it", expired_before_the_boot},
            {"a job that is in time keeps the rest of its time across a reboot", still_in_time_after_the_boot},
            {"a job from before the clock was set keeps its time across a reboot", clock_was_set},
+           {"one wrong date from outside makes nothing old", one_wrong_date},
+           {"two clocks that jump together make nothing older than the time that passed", both_clocks_jump},
+           {"what the machine slept through counts once two clocks agree", off_for_long},
+           {"what was dated before the clock was first set is not old", before_the_clock_was_set},
            {"an event that came while the clock was behind is not pruned sooner than others",
             stamped_in_the_past},
            {"a job that has acted never expires, whatever restarts", acted_does_not_expire},

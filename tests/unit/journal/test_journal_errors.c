@@ -182,6 +182,8 @@ static void make_model(void)
     NEED(lf_journal_part_add(journal, 1, 1, "etag", UNIT_ERROR) == LF_OK);
     NEED(lf_journal_outbox_add(journal, "a/status", "{}", true, UNIT_ERROR) == LF_OK);
     NEED(add_command(journal, "c1", UNIT_ERROR) == LF_OK);
+    lf_clock_learn(lf_clock_wall_ms());
+    NEED(lf_journal_clock_look(journal, UNIT_ERROR) == LF_OK); /* or nothing would be pruned */
     lf_journal_close(journal);
 }
 
@@ -322,6 +324,8 @@ CALL(command_save, struct lf_command_row row = {0};
      if (status == LF_OK) status = lf_journal_command_save(journal, &row, err); lf_command_row_free(&row);
      return status;)
 CALL(prune, int64_t dropped; return lf_journal_prune(journal, -1000, &dropped, err);)
+CALL(clock_look, lf_clock_know(1); enum lf_status status = lf_journal_clock_look(journal, err);
+     lf_clock_know(lf_clock_wall_ms()); return status;)
 CALL(audit_add, return lf_journal_audit_add(journal, "agent", "agent", NULL, "says", err);)
 CALL(audit_list, struct lf_audit_filter filter = {.limit = 9};
      return lf_journal_audit_list(journal, &filter, each_entry, NULL, err);)
@@ -380,6 +384,7 @@ static const struct {
     GIVES(command_next, LF_OK),
     GIVES(command_save, LF_OK),
     GIVES(prune, LF_OK),
+    GIVES(clock_look, LF_OK),
     GIVES(audit_add, LF_OK),
     GIVES(audit_list, LF_OK),
     GIVES(audit_head, LF_OK),
