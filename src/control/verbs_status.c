@@ -96,8 +96,10 @@ static void need_clock(cJSON *list)
     char clock[LF_CLOCK_TEXT];
     lf_clock_words(clock);
     if (lf_clock_ahead_ms())
-        need(list, strdup(clock),
-             "set the clock, or start time synchronisation; until then times in the log are wrong");
+        need(
+            list, strdup(clock),
+            "set the clock, or start time synchronisation. If it is right, the tenant or a proxy sends a wrong "
+            "date. Until both agree, nothing old is removed from the journal");
 }
 
 static void need_disk(struct lf_context *context, cJSON *list)
