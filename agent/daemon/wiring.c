@@ -19,6 +19,7 @@
 #include "intake/intake.h"
 #include "job/job.h"
 #include "journal/audit.h"
+#include "journal/concern.h"
 #include "link/link.h"
 #include "transfer/transfer.h"
 
@@ -99,10 +100,47 @@ static void duplicate(void *context)
     lf_wake_up(&agent->changed);
 }
 
-static void published(void *context, int64_t ticket, const char *refused)
+static void published(void *context, int64_t ticket, enum lf_publish_outcome outcome)
 {
     struct agent *agent = context;
-    lf_outbox_published(agent->context.outbox, ticket, refused);
+    lf_outbox_published(agent->context.outbox, ticket, outcome);
+}
+
+static void link_concern(void *context, const char *about, bool stands, const char *text, const char *todo)
+{
+    struct agent *agent = context;
+    struct lf_error err = {0};
+    struct lf_concern concern = {.source = "link",
+                                 .about = about,
+                                 .stands = stands,
+                                 .text = text,
+                                 .todo = todo};
+    enum lf_status status = text ? lf_journal_concern(agent->context.journal, &concern, &err)
+                                 : lf_journal_concern_over(agent->context.journal, "link", about, &err);
+    if (status != LF_OK)
+        lf_log_warning("agent", "what concerns the broker cannot be noted: %s", err.text);
+}
+
+struct search {
+    const char *about;
+    bool found;
+};
+
+static void compare_concern(void *context, const struct lf_concern *concern)
+{
+    struct search *search = context;
+    search->found = search->found
+                    || (!concern->stands && !strcmp(concern->source, "link")
+                        && !strcmp(concern->about, search->about));
+}
+
+static bool link_given_up(void *context, const char *about)
+{
+    struct agent *agent = context;
+    struct search search = {.about = about};
+    struct lf_error ignored;
+    lf_journal_concern_list(agent->context.journal, compare_concern, &search, &ignored);
+    return search.found;
 }
 
 /* ---- opening ---- */
@@ -244,6 +282,8 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
                                   .gap = gap,
                                   .online = online,
                                   .published = published,
+                                  .concern = link_concern,
+                                  .given_up = link_given_up,
                                   .duplicate = duplicate};
     if (status == LF_OK)
         status = lf_link_open(config, &options, &hooks, &agent->context.link, err);

@@ -3,6 +3,7 @@
 #define LF_CONTROL_CONTROL_H
 
 #include "base/json.h"
+#include "link/link.h"
 #include "os/wait.h"
 
 struct lf_cloud;
@@ -11,7 +12,6 @@ struct lf_config;
 struct lf_intake;
 struct lf_jobs;
 struct lf_journal;
-struct lf_link;
 struct lf_outbox;
 
 /* What verbs act on; everything is borrowed and lives as long as the agent runs. */
@@ -227,6 +227,7 @@ void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL b
 /* Wakes the sender after the commit of this thread's transaction, or at once. Any thread. */
 void lf_outbox_kick(struct lf_outbox *outbox);
 void lf_outbox_online(struct lf_outbox *outbox); /* a session began: start again at the oldest */
-void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
+/* The link's answer to a row: see link/link.h. */
+void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, enum lf_publish_outcome outcome);
 
 #endif

@@ -3,9 +3,10 @@
  *
  * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not
  * acknowledged. A new session starts at the oldest row again: QoS 1 means that a report may arrive twice,
- * never that one is missing or out of order. `mutex` is never held while the journal or the link is called;
- * `using_link` is held then, by the worker alone, so that the link is not closed while it is in use. Lock
- * order: using_link, mutex.
+ * never that one is missing or out of order. So does a report that the broker puts off (its quota is used
+ * up): once all that is on its way was answered, everything from there on is sent again. `mutex` is never
+ * held while the journal or the link is called; `using_link` is held then, by the worker alone, so that the
+ * link is not closed while it is in use. Lock order: using_link, mutex.
  */
 #include "control/control.h"
 
@@ -17,7 +18,7 @@
 
 #include <stdlib.h>
 
-enum { WINDOW = 50, RETRY_MS = 5000 };
+enum { WINDOW = 50, RETRY_MS = 5000, ASIDE_LOOK_MS = 60 * 1000 };
 
 struct lf_outbox {
     struct lf_journal *journal;
@@ -27,7 +28,10 @@ struct lf_outbox {
     struct lf_link *link;
     int64_t sent;
     int in_flight;
-    uint64_t session; /* counts sessions: a row read for an older one does not count for this one */
+    bool rewinds;     /* one was put off: nothing is sent until all were answered, then from the oldest on */
+    bool left_behind; /* rows on topics that are set aside were passed over */
+    int64_t look_again_at; /* for them; monotonic */
+    uint64_t session;      /* counts sessions: a row read for an older one does not count for this one */
 };
 
 /* Takes a row into the window of its session. False: a new session has begun. */
@@ -43,13 +47,26 @@ static bool count_sent(struct lf_outbox *outbox, uint64_t session, int64_t sent,
     return same;
 }
 
+/* Nothing newer waits. What was passed over is tried again after a while, once nothing is on its way. */
+static int64_t wait_for_rows(struct lf_outbox *outbox)
+{
+    lf_mutex_lock(&outbox->mutex);
+    int64_t next = outbox->left_behind && outbox->in_flight == 0 ? outbox->look_again_at : LF_NEVER;
+    if (lf_deadline_passed(next)) {
+        outbox->left_behind = false;
+        outbox->sent = next = 0;
+    }
+    lf_mutex_unlock(&outbox->mutex);
+    return next;
+}
+
 static int64_t send_next(struct lf_outbox *outbox)
 {
     lf_mutex_lock(&outbox->mutex);
     struct lf_link *link = outbox->link;
     int64_t after = outbox->sent;
     uint64_t session = outbox->session;
-    bool room = outbox->in_flight < WINDOW;
+    bool room = outbox->in_flight < WINDOW && !outbox->rewinds;
     lf_mutex_unlock(&outbox->mutex);
     if (!link || !room || lf_link_state(link) != LF_LINK_ONLINE)
         return LF_NEVER;
@@ -57,7 +74,7 @@ static int64_t send_next(struct lf_outbox *outbox)
     struct lf_error err = {0};
     enum lf_status status = lf_journal_outbox_next(outbox->journal, after, &row, &err);
     if (status == LF_NOT_FOUND)
-        return LF_NEVER;
+        return wait_for_rows(outbox);
     if (status != LF_OK) {
         lf_log_warning("outbox", "%s", err.text);
         return lf_deadline_in(RETRY_MS);
@@ -145,22 +162,37 @@ void lf_outbox_online(struct lf_outbox *outbox)
     outbox->session++;
     outbox->sent = 0;
     outbox->in_flight = 0;
+    outbox->rewinds = outbox->left_behind = false;
     lf_mutex_unlock(&outbox->mutex);
     lf_outbox_kick(outbox);
 }
 
-void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused)
+/* Counts an answer. True: its row has done its work. */
+static bool count_answer(struct lf_outbox *outbox, enum lf_publish_outcome outcome)
 {
-    struct lf_error err = {0};
-    if (refused)
-        lf_log_warning("outbox", "the broker refused report %lld: %s. The report is dropped",
-                       (long long)ticket, refused);
-    if (lf_journal_outbox_remove(outbox->journal, ticket, &err) != LF_OK)
-        lf_log_warning("outbox", "report %lld was sent but cannot be removed, so it will be sent again: %s",
-                       (long long)ticket, err.text);
     lf_mutex_lock(&outbox->mutex);
     if (outbox->in_flight > 0)
         outbox->in_flight--;
+    outbox->rewinds = outbox->rewinds || outcome == LF_PUBLISH_LATER;
+    if (outcome == LF_PUBLISH_ASIDE && !outbox->left_behind) {
+        outbox->left_behind = true;
+        outbox->look_again_at = lf_deadline_in(ASIDE_LOOK_MS);
+    }
+    /* What was taken after one that is put off is sent again behind it. */
+    bool done = outcome == LF_PUBLISH_DROPPED || (outcome == LF_PUBLISH_TAKEN && !outbox->rewinds);
+    if (outbox->rewinds && outbox->in_flight == 0) {
+        outbox->rewinds = false;
+        outbox->sent = 0;
+    }
     lf_mutex_unlock(&outbox->mutex);
+    return done;
+}
+
+void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, enum lf_publish_outcome outcome)
+{
+    struct lf_error err = {0};
+    if (count_answer(outbox, outcome) && lf_journal_outbox_remove(outbox->journal, ticket, &err) != LF_OK)
+        lf_log_warning("outbox", "report %lld was sent but cannot be removed, so it will be sent again: %s",
+                       (long long)ticket, err.text);
     lf_outbox_kick(outbox);
 }

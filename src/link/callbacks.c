@@ -99,7 +99,10 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 
 /* ---- the session ---- */
 
-enum { RETRY_LEAST_MS = 1000 }; /* of refused subscriptions */
+enum {
+    RETRY_LEAST_MS = 1000, /* of refused subscriptions */
+    CONNACK_3_VERSION = 1, /* what MQTT 3 brokers answer to a version that they do not know */
+};
 
 static void session_up(struct lf_link *link)
 {
@@ -123,17 +126,34 @@ static enum lf_status record_gap(struct lf_link *link)
     return link->hooks.gap ? link->hooks.gap(link->hooks.context, &link->gap_error) : LF_OK;
 }
 
+static void note_retain(struct lf_link *link, const mosquitto_property *properties)
+{
+    uint8_t available = 1;
+    mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &available, false);
+    link->retain_refused = link->retain_refused || !available;
+    link__concern(
+        link, "retained messages", true,
+        link->retain_refused
+            ? "the broker keeps no retained messages: who connects to it later does not see the state "
+              "of this agent and its instruments until it changes, and the head of the audit trail is "
+              "noted nowhere outside this machine"
+            : NULL,
+        "use a broker with retained messages, or enable them there; everything else works without");
+}
+
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
                        const mosquitto_property *properties)
 {
     (void)mosq;
-    (void)properties;
     struct lf_link *link = context;
+    link->answered = true;
+    link->closed_unanswered = 0;
     if (reason != 0) {
         link->ended = true;
-        link->end_reason = reason;
+        link->end_reason = reason == CONNACK_3_VERSION ? MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION : reason;
         return;
     }
+    note_retain(link, properties);
     link->session_present = flags & 1;
     link->gap_unrecorded = record_gap(link) != LF_OK;
     if (!link->gap_unrecorded)
@@ -149,28 +169,56 @@ static const char *filter_of(const struct lf_link *link, size_t index)
     return index == events->count ? link->config->command_topic : link->config->status_topic;
 }
 
-void link__session_subscribe(struct lf_link *link)
+static void subscription_refused(struct lf_link *link, size_t index, const char *why)
 {
-    link->refusal[0] = '\0';
-    link->gap_open = false;
-    link->unanswered = 0;
-    for (size_t i = 0; i < link->config->topics.count + 2; i++) {
-        const char *filter = filter_of(link, i);
+    snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
+             filter_of(link, index), why);
+    /* Logged as an error once per session, not at every retry. */
+    lf_log(link->connected_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link",
+           "%s. Check its access rules for this agent", link->refusal);
+    link->gap_open = link->gap_open || index < link->config->topics.count;
+}
+
+static void all_subscribed(struct lf_link *link)
+{
+    link->gap_unrecorded = link->gap_open && record_gap(link) != LF_OK;
+    if (!link->gap_unrecorded)
+        session_up(link);
+}
+
+/* One after the other: when the broker ends the session over one, it is known which. */
+static void subscribe_next(struct lf_link *link)
+{
+    for (link->asked_filter = NULL; link->next_filter < link->config->topics.count + 2;) {
+        size_t index = link->next_filter++;
+        const char *filter = filter_of(link, index);
         bool own_status = filter && filter == link->config->status_topic;
         if (!filter)
             continue;
+        if (link__filter_is_given_up(link, filter)) {
+            subscription_refused(link, index, "it ended the session over it");
+            continue;
+        }
         /* Our own status: asked for at every connect, and not queued for us while we are away. All others:
          * retained messages come once, when the subscription is new. */
-        if (mosquitto_subscribe_v5(link->mosq, &link->filter_mids[i], filter, own_status ? 0 : 1,
+        if (mosquitto_subscribe_v5(link->mosq, NULL, filter, own_status ? 0 : 1,
                                    own_status ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS
                                               : MQTT_SUB_OPT_SEND_RETAIN_NEW,
                                    NULL)
             != MOSQ_ERR_SUCCESS)
             link->out_of_memory = true; /* filters were checked: only memory can run out */
-        link->unanswered++;
+        link->asked_filter = filter;
+        return;
     }
-    if (link->unanswered == 0)
-        session_up(link);
+    all_subscribed(link);
+}
+
+void link__session_subscribe(struct lf_link *link)
+{
+    link->refusal[0] = '\0';
+    link->gap_open = false;
+    link->next_filter = 0;
+    subscribe_next(link);
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
@@ -184,34 +232,19 @@ static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
     link->ended = true;
 }
 
-/* Logged as an error once per session, not at every retry. */
-static void subscription_refused(struct lf_link *link, int mid, int reason)
-{
-    size_t which = 0, events = link->config->topics.count;
-    while (which < events + 1 && link->filter_mids[which] != mid)
-        which++;
-    const char *filter = filter_of(link, which);
-    snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
-             filter ? filter : "?", mosquitto_reason_string(reason));
-    lf_log(link->connected_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link",
-           "%s. Check its access rules for this agent", link->refusal);
-    link->gap_open = link->gap_open || which < events;
-}
-
 static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int count, const int *granted,
                          const mosquitto_property *properties)
 {
     (void)mosq;
+    (void)mid;
     (void)properties;
     struct lf_link *link = context;
-    for (int i = 0; i < count; i++)
-        if (granted[i] >= 0x80)
-            subscription_refused(link, mid, granted[i]);
-    if (link->unanswered == 0 || --link->unanswered > 0)
+    if (!link->asked_filter || count < 1)
         return;
-    link->gap_unrecorded = link->gap_open && record_gap(link) != LF_OK;
-    if (!link->gap_unrecorded)
-        session_up(link);
+    if (granted[0] >= 0x80)
+        subscription_refused(link, link->next_filter - 1, mosquitto_reason_string(granted[0]));
+    link__filter_answered(link, link->asked_filter);
+    subscribe_next(link);
 }
 
 static void on_publish(struct mosquitto *mosq, void *context, int mid, int reason,
@@ -219,17 +252,7 @@ static void on_publish(struct mosquitto *mosq, void *context, int mid, int reaso
 {
     (void)mosq;
     (void)properties;
-    struct lf_link *link = context;
-    for (size_t i = 0; i < link->ticket_count; i++) {
-        if (link->tickets[i].mid != mid)
-            continue;
-        int64_t number = link->tickets[i].number;
-        link->tickets[i] = link->tickets[--link->ticket_count];
-        if (link->hooks.published)
-            link->hooks.published(link->hooks.context, number,
-                                  reason >= 0x80 ? mosquitto_reason_string(reason) : NULL);
-        return;
-    }
+    link__published(context, mid, reason);
 }
 
 static void on_log(struct mosquitto *mosq, void *context, int level, const char *text)

@@ -15,6 +15,7 @@
 enum {
     DEFAULT_RECEIVE_MAXIMUM = 200,
     DEFAULT_MAX_MESSAGE = 272 * 1024,
+    NO_MQTT5_WAIT_MS = 5 * 60 * 1000, /* and up to as much again: only a person can end that */
 };
 
 static const char *const state_names[] = {
@@ -68,7 +69,9 @@ static int64_t pause_after(struct lf_link *link, enum lf_status status)
             return lf_backoff_ms(0, LF_PACE_BROKER);
         return TAKEN_OVER_WAIT_MS + (int64_t)lf_random_below(TAKEN_OVER_WAIT_MS);
     }
-    if (link->made_progress && !link->short_sessions)
+    if (link->speaks_no_mqtt5)
+        return NO_MQTT5_WAIT_MS + (int64_t)lf_random_below(NO_MQTT5_WAIT_MS);
+    if (link->blamed || (link->made_progress && !link->short_sessions))
         link->attempt = 0;
     return lf_backoff_ms(link->attempt++, LF_PACE_BROKER);
 }
@@ -110,10 +113,7 @@ enum lf_status lf_link_open(const struct lf_config_link *config, const struct lf
     link->last = &link->first;
     link->since_ms = lf_clock_wall_ms();
     lf_mutex_init(&link->mutex);
-    link->filter_mids = calloc(config->topics.count + 2, sizeof *link->filter_mids);
-    enum lf_status status = link->filter_mids ? LF_OK : lf_fail_memory(err, "opening the link");
-    if (status == LF_OK)
-        status = lf_wake_open(&link->wake, err);
+    enum lf_status status = lf_wake_open(&link->wake, err);
     if (status == LF_OK)
         status = lf_worker_open(&link->worker, err);
     *out = link; /* before the thread starts: a callback may want it */
@@ -132,7 +132,7 @@ void lf_link_close(struct lf_link *link)
         return;
     lf_worker_close(&link->worker);
     link__queue_clear(link);
-    free(link->filter_mids);
+    link__topics_clear(link);
     free(link->batch);
     lf_wake_close(&link->wake);
     lf_mutex_destroy(&link->mutex);
@@ -164,6 +164,8 @@ cJSON *lf_link_health(struct lf_link *link)
     lf_json_set_int(health, "messages_in", (int64_t)link->messages_in);
     lf_json_set_int(health, "bytes_in", (int64_t)link->bytes_in);
     lf_json_set_int(health, "messages_out", (int64_t)link->messages_out);
+    if (link->rate)
+        lf_json_set_int(health, "messages_a_second_max", link->rate);
     lf_json_set_int(health, "reconnects", (int64_t)link->reconnects);
     lf_json_set_int(health, "takeovers", (int64_t)link->takeovers);
     char *duplicate = link__duplicate_text(link);

@@ -16,6 +16,14 @@
 
 struct lf_link;
 
+/* What becomes of a publication. */
+enum lf_publish_outcome {
+    LF_PUBLISH_TAKEN,   /* the broker acknowledged it */
+    LF_PUBLISH_LATER,   /* it may not be sent now: send it again, and everything after it */
+    LF_PUBLISH_ASIDE,   /* nothing is sent on this topic for some minutes; others may go ahead */
+    LF_PUBLISH_DROPPED, /* the broker will never take it; a concern says so */
+};
+
 /* What the link needs beside its configuration. Texts are borrowed until lf_link_close. */
 struct lf_link_options {
     const char *will_payload;      /* retained last will on config->status_topic, QoS 1 */
@@ -54,9 +62,12 @@ struct lf_link_hooks {
     void (*offline)(void *context, const struct lf_error *why);
     /* Another agent has the same name or client id: the `duplicate` of lf_link_health has changed. */
     void (*duplicate)(void *context);
-    /* A publication given with a ticket above 0 was acknowledged by the broker (`refused` NULL), or refused
-     * permanently (the reason). */
-    void (*published)(void *context, int64_t ticket, const char *refused);
+    /* What became of a publication given with a ticket above 0. */
+    void (*published)(void *context, int64_t ticket, enum lf_publish_outcome outcome);
+    /* Something that a person must know (journal/concern.h); text NULL: it is over. */
+    void (*concern)(void *context, const char *about, bool stands, const char *text, const char *todo);
+    /* Was such a concern noted with `stands` false, and no person has acknowledged it since? */
+    bool (*given_up)(void *context, const char *about);
 };
 
 /* Starts the link's thread; it keeps a session with config's broker until lf_link_close. Borrows config until

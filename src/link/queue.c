@@ -29,6 +29,14 @@ struct outgoing *link__queue_take(struct lf_link *link)
     return outgoing;
 }
 
+const struct outgoing *link__queue_first(struct lf_link *link)
+{
+    lf_mutex_lock(&link->mutex);
+    const struct outgoing *first = link->first; /* only the link thread removes it */
+    lf_mutex_unlock(&link->mutex);
+    return first;
+}
+
 void link__queue_clear(struct lf_link *link)
 {
     for (struct outgoing *outgoing; (outgoing = link__queue_take(link));)

@@ -27,6 +27,7 @@ enum {
     MAX_PACKET = 4 * 1024 * 1024, /* the broker drops larger packets */
     BATCH_MAX = 2000,
     STEADY_MS = 60 * 1000, /* a session that lasted this long made progress */
+    UNANSWERED_MAX = 3,    /* connections in a row that end before CONNACK, until the version is suspected */
 };
 
 /* Did the broker's certificate fail only because of its dates? That is transient: it ends once the clock is
@@ -136,16 +137,34 @@ static enum lf_status connect_properties(const struct lf_link *link, mosquitto_p
     return lf_fail_memory(err, "connecting to the broker");
 }
 
+/* A broker without retained messages refuses a CONNECT whose will is to be retained. */
+static enum lf_status set_will(struct lf_link *link, struct lf_error *err)
+{
+    const char *topic = link->config->status_topic;
+    char about[TOPIC_ABOUT];
+    if (!topic || link__topic_state(link, link__topic_about(link, topic, about)) == TOPIC_GIVEN_UP)
+        return LF_OK;
+    int code = mosquitto_will_set_v5(link->mosq, topic, (int)strlen(link->options.will_payload),
+                                     link->options.will_payload, 1, !link->retain_refused, NULL);
+    if (code == MOSQ_ERR_NOMEM)
+        return lf_fail_memory(err, "setting the last will");
+    return code == MOSQ_ERR_SUCCESS
+               ? LF_OK
+               : lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                         "the last will on %s is invalid: the MQTT library refuses it", topic);
+}
+
 static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
     link->ended = link->out_of_memory = link->made_progress = link->yields = false;
-    link->gap_unrecorded = false;
+    link->gap_unrecorded = link->blamed = link->answered = link->speaks_no_mqtt5 = false;
     link->tags_seen = link->tags_sent;
     link->connected_at = 0;
     link->retries = 0;
     link->retry_at = LF_NEVER;
-    link->ticket_count = 0;
+    link->asked_filter = NULL;
+    link->tries_alone = false;
     link->mosq = mosquitto_new(link->config->client_id, false, link);
     if (!link->mosq)
         return lf_fail_memory(err, "connecting to the broker");
@@ -154,17 +173,9 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     mosquitto_int_option(link->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->options.receive_maximum);
     mosquitto_int_option(link->mosq, MOSQ_OPT_TCP_NODELAY, 1);
-    int code = link->config->status_topic ? mosquitto_will_set_v5(link->mosq, link->config->status_topic,
-                                                                  (int)strlen(link->options.will_payload),
-                                                                  link->options.will_payload, 1, true, NULL)
-                                          : MOSQ_ERR_SUCCESS;
-    if (code == MOSQ_ERR_NOMEM)
-        return lf_fail_memory(err, "setting the last will");
-    if (code != MOSQ_ERR_SUCCESS)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                       "the last will on %s is invalid: the MQTT library refuses it",
-                       link->config->status_topic);
-    enum lf_status status = set_credentials(link, err);
+    enum lf_status status = set_will(link, err);
+    if (status == LF_OK)
+        status = set_credentials(link, err);
     return status == LF_OK ? set_tls(link, err) : status;
 }
 
@@ -249,47 +260,6 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
     return status == LF_OK ? LF_OK : lf_fail(err, LF_DISCONNECTED, err->class, "%s", err->text);
 }
 
-static int send_one(struct lf_link *link, const struct outgoing *outgoing)
-{
-    mosquitto_property *properties = NULL;
-    int mid = 0, code = MOSQ_ERR_SUCCESS;
-    if (link->config->status_topic && !strcmp(outgoing->topic, link->config->status_topic))
-        link__duplicate_tag(link, false, &properties); /* out of memory: it is sent without a tag */
-    if (outgoing->correlation.len)
-        code = mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA,
-                                             outgoing->correlation.data, (uint16_t)outgoing->correlation.len);
-    if (code == MOSQ_ERR_SUCCESS)
-        code = mosquitto_publish_v5(link->mosq, &mid, outgoing->topic, (int)outgoing->payload.len,
-                                    outgoing->payload.data, outgoing->qos, outgoing->retain, properties);
-    mosquitto_property_free_all(&properties);
-    if (code != MOSQ_ERR_SUCCESS) {
-        if (code == MOSQ_ERR_NOMEM) /* ends this session; the outbox sends it again in the next */
-            link->out_of_memory = true;
-        lf_log_warning("link", "cannot publish on %s: %s", outgoing->topic, mosquitto_strerror(code));
-        if (outgoing->ticket > 0 && code != MOSQ_ERR_NO_CONN && code != MOSQ_ERR_NOMEM
-            && link->hooks.published)
-            link->hooks.published(link->hooks.context, outgoing->ticket, mosquitto_strerror(code));
-        return code;
-    }
-    if (outgoing->ticket > 0)
-        link->tickets[link->ticket_count++] = (struct publish_ticket){mid, outgoing->ticket};
-    lf_mutex_lock(&link->mutex);
-    link->messages_out++;
-    lf_mutex_unlock(&link->mutex);
-    return code;
-}
-
-static void send_queued(struct lf_link *link)
-{
-    while (link->ticket_count < QUEUE_MAX) {
-        struct outgoing *outgoing = link__queue_take(link);
-        if (!outgoing)
-            return;
-        send_one(link, outgoing);
-        link__outgoing_free(outgoing);
-    }
-}
-
 static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *err)
 {
     struct lf_wait_item items[] = {
@@ -300,6 +270,7 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost",
                        link->config->host, link->config->port);
     int64_t until = lf_deadline_sooner(link->retry_at, lf_deadline_in(link->config->keepalive_ms / 4));
+    until = lf_deadline_sooner(until, link__send_due(link));
     if (!more_to_read(link) && lf_wait_any(items, 2, until, &link->worker.cancel) == LF_IO)
         return lf_fail_errno(err, "cannot wait for the broker");
     if (items[1].ready)
@@ -307,23 +278,69 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
     return lf_cancel_is_set(&link->worker.cancel) ? LF_CANCELLED : LF_OK;
 }
 
-/* Why did the broker end the session? */
+/* ---- why the broker ended the session ---- */
+
+static enum lf_status fail_version(const struct lf_link *link, const char *saw, struct lf_error *err)
+{
+    return lf_fail(
+        err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
+        "the broker %s:%d %s MQTT 5, which this agent needs. Use one that does (RabbitMQ from 3.13, "
+        "mosquitto from 1.6), or enable it there",
+        link->config->host, link->config->port, saw);
+}
+
+/* Refused with a reason, other than over a topic. */
+static enum lf_status fail_reason(struct lf_link *link, int reason, struct lf_error *err)
+{
+    const char *why = mosquitto_reason_string(reason), *host = link->config->host;
+    int port = link->config->port;
+    switch (reason) {
+    case MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION:
+        link->speaks_no_mqtt5 = true;
+        return fail_version(link, "does not speak", err);
+    case MQTT_RC_NOT_AUTHORIZED:
+    case MQTT_RC_BAD_USERNAME_OR_PASSWORD:
+    case MQTT_RC_BANNED:
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
+                       "the broker %s:%d refuses this agent: %s. Check link.username, its password and "
+                       "certificate",
+                       host, port, why);
+    case MQTT_RC_RETAIN_NOT_SUPPORTED:
+        return lf_fail(err, LF_UNSUPPORTED, LF_TRANSIENT,
+                       "the broker %s:%d takes no retained messages: connecting again without", host, port);
+    default:
+        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s", host, port,
+                       why);
+    }
+}
+
+static enum lf_status fail_blamed(const struct lf_link *link, int reason, struct lf_error *err)
+{
+    return lf_fail(
+        err, LF_REFUSED, LF_TRANSIENT,
+        "the broker %s:%d ended the session over what this agent sent%s%s. Connecting again without "
+        "that",
+        link->config->host, link->config->port, reason >= MQTT_RC_UNSPECIFIED ? ": " : "",
+        reason >= MQTT_RC_UNSPECIFIED ? mosquitto_reason_string(reason) : "");
+}
+
 static enum lf_status explain_end(struct lf_link *link, struct lf_error *err)
 {
     int reason = link->end_reason;
     if (reason == MQTT_RC_SESSION_TAKEN_OVER)
         return link__duplicate_fail(link, err);
-    if (reason == MQTT_RC_NOT_AUTHORIZED || reason == MQTT_RC_BAD_USERNAME_OR_PASSWORD
-        || reason == MQTT_RC_BANNED)
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "the broker %s:%d refuses this agent: %s. Check link.username, its "
-                       "password and certificate",
-                       link->config->host, link->config->port, mosquitto_reason_string(reason));
-    if (reason >= 0x80)
-        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s",
-                       link->config->host, link->config->port, mosquitto_reason_string(reason));
+    link->blamed = link__topics_blame(link, reason);
+    if (link->blamed && reason != MQTT_RC_RETAIN_NOT_SUPPORTED)
+        return fail_blamed(link, reason, err);
+    if (reason >= MQTT_RC_UNSPECIFIED)
+        return fail_reason(link, reason, err);
     enum lf_status status = mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST,
                                            "lost the connection to", err);
+    if (!link->answered && reason == MOSQ_ERR_CONN_LOST && ++link->closed_unanswered >= UNANSWERED_MAX) {
+        link->speaks_no_mqtt5 = true;
+        status = fail_version(link, "closes the connection without an answer and probably does not speak",
+                              err);
+    }
     /* mosquitto 2.0 does not report a takeover. */
     link__duplicate_count(link, link->connected_at && lf_clock_mono_ms() - link->connected_at < STEADY_MS);
     return status;
@@ -345,7 +362,7 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
             link->retry_at = LF_NEVER;
             link__session_subscribe(link);
         }
-        send_queued(link);
+        link__send_queued(link);
         if (mosquitto_want_write(link->mosq))
             code = mosquitto_loop_write(link->mosq, 1);
     }
@@ -365,7 +382,7 @@ static void disconnect(struct lf_link *link, const char *payload, mosquitto_prop
     int mid = 0;
     if (payload && link->config->status_topic)
         mosquitto_publish_v5(link->mosq, &mid, link->config->status_topic, (int)strlen(payload), payload, 1,
-                             true, properties);
+                             !link->retain_refused, properties);
     struct lf_socket socket = {0};
     enum lf_status shared = lf_socket_share(mosquitto_socket(link->mosq), &socket);
     mosquitto_disconnect_v5(link->mosq, payload ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
@@ -416,6 +433,7 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
     link__set_state(link, LF_LINK_WAITING, status == LF_CANCELLED ? "" : err->text);
     link__batch_clear(link);
     link__queue_clear(link);
+    link__tickets_clear(link);
     mosquitto_destroy(link->mosq); /* with everything that was not written */
     link->mosq = NULL;
     return status;

@@ -30,11 +30,32 @@ struct incoming {
     void *payload, *correlation;
 };
 
-/* The ticket of a publication, by the message id that the library gave it. */
+/* A publication that was sent and is not acknowledged yet; in the order of sending. */
 struct publish_ticket {
-    int mid;
+    int mid; /* message id, given by the library */
+    int qos;
     int64_t number;
+    char *topic; /* owned */
+    size_t bytes;
 };
+
+/* reasons.c: what becomes of a publication that was answered with a reason code. */
+enum verdict {
+    VERDICT_TAKEN,
+    VERDICT_SLOWER,  /* again, with everything after it, at a slower pace */
+    VERDICT_AGAIN,   /* the same, a few times */
+    VERDICT_TOPIC,   /* nothing may be published there */
+    VERDICT_MESSAGE, /* only this one is refused */
+};
+enum verdict link__verdict(int reason);
+
+/* topics.c */
+enum topic_state { TOPIC_UNKNOWN, TOPIC_TAKEN, TOPIC_ASIDE, TOPIC_GIVEN_UP };
+struct known_topic {
+    char *about;         /* owned */
+    int64_t aside_until; /* monotonic; 0: it was accepted */
+};
+enum { KNOWN_TOPICS_MAX = 100, TOPIC_ABOUT = 300 };
 
 struct lf_link {
     /* set at opening, then read only */
@@ -53,19 +74,32 @@ struct lf_link {
     size_t batch_count, batch_bytes;
     struct publish_ticket tickets[QUEUE_MAX];
     size_t ticket_count;
-    bool out_of_memory; /* a message could not be kept: the batch must not be committed */
+    struct known_topic known[KNOWN_TOPICS_MAX];
+    size_t known_count;
+    bool tries_alone;      /* what is on its way is the first on its topic: nothing else is sent */
+    bool retain_refused;   /* the broker keeps no retained messages */
+    bool blamed;           /* the session ended over something that is left out from now on */
+    bool answered;         /* CONNECT was, in this session */
+    bool speaks_no_mqtt5;  /* so it seems */
+    int closed_unanswered; /* connections in a row */
+    bool slowed;           /* a quota was exceeded, and nothing was sent since */
+    int64_t send_at;       /* monotonic; nothing is sent before */
+    int64_t faster_at;     /* monotonic; when the rate rises */
+    int64_t again_number;  /* the ticket that is tried again, */
+    int again_count;       /* and how often it was */
+    bool out_of_memory;    /* a message could not be kept: the batch must not be committed */
     bool session_present;
     bool gap_unrecorded; /* events may have been missed, and this could not be recorded */
     struct lf_error gap_error;
-    char refusal[200];    /* the subscription that was refused last; empty: none */
-    bool gap_open;        /* an event filter was refused */
-    int retries;          /* in this session */
-    int64_t retry_at;     /* monotonic; when refused subscriptions are retried; LF_NEVER: none was refused */
-    size_t unanswered;    /* subscriptions */
-    int *filter_mids;     /* message ids of the subscriptions, to match their answers; see filter_of */
-    int64_t connected_at; /* monotonic; 0: this session is not up yet */
-    bool made_progress;   /* this session has committed a batch, or lasted for a while */
-    bool tagged;          /* our own tag has been on the status topic */
+    char refusal[200];  /* the subscription that was refused last; empty: none */
+    bool gap_open;      /* an event filter was refused */
+    int retries;        /* in this session */
+    int64_t retry_at;   /* monotonic; when refused subscriptions are retried; LF_NEVER: none was refused */
+    size_t next_filter; /* to subscribe to; see filter_of */
+    const char *asked_filter; /* the one that is not answered yet; NULL: none */
+    int64_t connected_at;     /* monotonic; 0: this session is not up yet */
+    bool made_progress;       /* this session has committed a batch, or lasted for a while */
+    bool tagged;              /* our own tag has been on the status topic */
     long tags_sent,
         tags_seen;    /* numbers of the newest; they differ while our newest tag has not come back yet */
     bool yields;      /* a foreign tag came after ours: this session ends with a notice */
@@ -83,6 +117,7 @@ struct lf_link {
     int64_t duplicate_until; /* monotonic; 0: no other agent was seen */
     uint64_t sessions;       /* begun so far */
     int short_sessions;      /* in a row, ended by the broker without a reason */
+    int rate;                /* publications a second; 0: no limit. Written by the link thread only */
     uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
 };
 
@@ -101,6 +136,27 @@ enum lf_status link__preflight(struct lf_link *link, int64_t deadline, struct lf
 /* Sends all subscriptions. */
 void link__session_subscribe(struct lf_link *link);
 
+/* topics.c. The name under which a topic is known, in room. */
+const char *link__topic_about(const struct lf_link *link, const char *topic, char room[TOPIC_ABOUT]);
+enum topic_state link__topic_state(struct lf_link *link, const char *about);
+void link__topic_taken(struct lf_link *link, const char *about);
+bool link__filter_is_given_up(struct lf_link *link, const char *filter);
+void link__filter_answered(struct lf_link *link, const char *filter);
+/* The session has ended for this reason (MQTT, or the library's). True: it is known over what, and that is
+ * left out from now on. */
+bool link__topics_blame(struct lf_link *link, int reason);
+void link__topics_clear(struct lf_link *link);
+/* Notes a concern; text NULL: it is over. */
+void link__concern(struct lf_link *link, const char *about, bool stands, const char *text, const char *todo);
+
+/* publish.c */
+void link__send_queued(struct lf_link *link);
+int64_t link__send_due(struct lf_link *link); /* when to send what waits for the pace alone; else LF_NEVER */
+void link__published(struct lf_link *link, int mid, int reason);
+void link__drop(struct lf_link *link, int64_t number, const char *topic, const char *why);
+void link__tickets_clear(struct lf_link *link);
+void link__pace_slower(struct lf_link *link);
+
 /* duplicate.c: other agents with the same name or client id. */
 void link__duplicate_open(struct lf_link *link);
 /* Adds our tag to a publication on the status topic. */
@@ -114,7 +170,8 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
 char *link__duplicate_text(const struct lf_link *link);
 
 /* queue.c */
-struct outgoing *link__queue_take(struct lf_link *link); /* owned; NULL: empty */
+struct outgoing *link__queue_take(struct lf_link *link);        /* owned; NULL: empty */
+const struct outgoing *link__queue_first(struct lf_link *link); /* stays there; NULL: empty */
 void link__queue_clear(struct lf_link *link);
 void link__outgoing_free(struct outgoing *outgoing);
 

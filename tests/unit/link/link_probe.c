@@ -9,6 +9,8 @@
  *   die=before | after   kill this process when the first batch comes, before or after it is committed
  *   refuse=N             refuse the first N batches (N < 0: all)
  *   wait=FILE            a batch waits until this file exists
+ *   given_up=ABOUT       noted in an earlier run, as a concern
+ *   base=TOPIC           under which the agent's own topics are
  *   correlation=N        bytes of correlation data in place of "corr-1"
  *
  * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | health | pass MS (time passes) | close
@@ -26,7 +28,7 @@
 
 struct probe {
     int journal;
-    const char *die, *wait;
+    const char *die, *wait, *given_up;
     int refuse, correlation;
 };
 
@@ -121,13 +123,31 @@ static void offline(void *context, const struct lf_error *why)
     tell(line);
 }
 
-static void published(void *context, int64_t ticket, const char *refused)
+static void published(void *context, int64_t ticket, enum lf_publish_outcome outcome)
 {
+    static const char *const names[] = {"taken", "later", "aside", "dropped"};
     (void)context;
     cJSON *line = line_of("published");
     lf_json_set_int(line, "ticket", ticket);
-    lf_json_set_text(line, "refused", refused);
+    lf_json_set_text(line, "outcome", names[outcome]);
     tell(line);
+}
+
+static void concern(void *context, const char *about, bool stands, const char *text, const char *todo)
+{
+    (void)context;
+    cJSON *line = line_of("concern");
+    lf_json_set_text(line, "about", about);
+    lf_json_set_bool(line, "stands", stands);
+    lf_json_set_text(line, "text", text);
+    lf_json_set_text(line, "do", todo);
+    tell(line);
+}
+
+static bool given_up(void *context, const char *about)
+{
+    const struct probe *probe = context;
+    return probe->given_up && !strcmp(probe->given_up, about);
 }
 
 static void publish(const struct probe *probe, struct lf_link *link, char *args)
@@ -193,6 +213,8 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
         {"receive_maximum", .number = &options->receive_maximum},
         {"die", .text = &probe->die},
         {"wait", .text = &probe->wait},
+        {"given_up", .text = &probe->given_up},
+        {"base", .text = &config->base},
         {"refuse", .number = &probe->refuse},
         {"correlation", .number = &probe->correlation},
     };
@@ -235,7 +257,9 @@ int main(int argc, char **argv)
                                   .batch = batch,
                                   .online = online,
                                   .offline = offline,
-                                  .published = published};
+                                  .published = published,
+                                  .concern = concern,
+                                  .given_up = given_up};
     struct lf_error err = {0};
     struct lf_link *link;
     char *line = NULL;
