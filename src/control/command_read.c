@@ -4,10 +4,11 @@
 
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOPIC_MAX = 1024, VERB_MAX = 64 };
+enum { TOPIC_MAX = 1024, VERB_MAX = 64, WHO_MAX = 64 };
 
 static bool is_control(char c)
 {
@@ -58,6 +59,30 @@ static enum lf_status read_way_back(const struct lf_message *message, const char
                        "the response topic cannot be used: it must be a topic of 1 to %d bytes "
                        "without wildcards, and not the command topic",
                        TOPIC_MAX);
+    return LF_OK;
+}
+
+/* ---- who asks ---- */
+
+/* Nobody has checked the name: it must not be able to look like anything else in a list. So all that is not
+ * a letter, a digit (in any script), or one of ".@_-" and blanks within, becomes '_'. */
+static enum lf_status read_who(const struct lf_message *message, struct lf_command_row *row,
+                               struct lf_error *err)
+{
+    if (!message->user || !*message->user)
+        return LF_OK;
+    row->who = strndup(message->user, WHO_MAX);
+    if (!row->who)
+        return lf_fail_memory(err, "taking a command");
+    lf_utf8_repair(row->who);
+    for (unsigned char *at = (unsigned char *)row->who; *at;) {
+        size_t length = *at < 0xc0 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
+        bool name = *at < 0x80 ? isalnum(*at) || strchr(".@_- ", *at)
+                               : *at != 0xc2 && *at != 0xe2 && *at != 0xef; /* signs, controls, directions */
+        if (!name)
+            memset(at, '_', length);
+        at += length;
+    }
     return LF_OK;
 }
 
@@ -160,6 +185,8 @@ enum lf_status control__command_read(const struct lf_message *message, const cha
     if (status == LF_OK)
         status = read_id(json, row, err);
     enum lf_status way = read_way_back(message, base, row, &way_err);
+    if (way == LF_OK)
+        way = read_who(message, row, &way_err);
     if (status == LF_OK)
         status = read_rest(message, json, row, err);
     if (way != LF_OK && (status == LF_OK || way == LF_NO_MEMORY)) {

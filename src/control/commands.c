@@ -22,7 +22,7 @@
 enum {
     RETRY_MS = 5000,         /* the journal cannot store */
     ANSWER_MAX = 120 * 1024, /* bytes of an answer: some brokers take 128 KiB */
-    WHO_ROOM = 100,
+    WHO_ROOM = 200,
 };
 
 struct lf_commands {
@@ -74,9 +74,13 @@ static enum lf_status parse_args(const struct lf_command_row *row, cJSON **args,
     return lf_json_parse(lf_slice_text(row->args ? row->args : "{}"), args, err);
 }
 
+/* "mqtt:maria (ID)", or "mqtt:ID" when the message names nobody. */
 static const char *sender(const struct lf_command_row *row, char room[WHO_ROOM])
 {
-    snprintf(room, WHO_ROOM, "mqtt:%.80s", row->id);
+    if (row->who)
+        snprintf(room, WHO_ROOM, "mqtt:%s (%.80s)", row->who, row->id);
+    else
+        snprintf(room, WHO_ROOM, "mqtt:%.80s", row->id);
     return room;
 }
 

@@ -34,7 +34,7 @@ enum lf_verb_state { LF_VERB_ACCEPTED, LF_VERB_RUNNING, LF_VERB_SUCCEEDED, LF_VE
 struct lf_verb_request {
     const char *verb;
     const cJSON *args;          /* an object, may be NULL */
-    const char *who;            /* "cli:maria", "mqtt:ID": goes into histories and the audit trail */
+    const char *who;            /* "cli:maria", "mqtt:maria (ID)": goes into histories and the audit trail */
     const char *denied;         /* why this caller may not use verbs that change something; NULL: allowed */
     const struct lf_file *file; /* came with the request over the control socket; NULL: none */
 
@@ -199,6 +199,8 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
  * - When LF_COMMANDS_MAX are already waiting, it fails as transient and is not stored: the same id may be
  *   sent again.
  * - Retained messages are ignored.
+ * - Histories and the audit trail name the sender as the user property "user" (or "who") of the message does.
+ *   Nobody checks that name: it says who should be asked, and proves nothing.
  */
 enum { LF_COMMAND_ID_MAX = 128, LF_COMMANDS_MAX = 1000 };
 

@@ -27,7 +27,7 @@
 struct lf_audit_entry {
     int64_t seq;       /* 1, 2, 3 ... without gaps */
     const char *at;    /* wall clock */
-    const char *who;   /* "agent", "cli:maria", "mqtt:ID of the command" */
+    const char *who;   /* "agent", "cli:maria", "mqtt:ID of the command", "mqtt:maria (ID)" */
     const char *what;  /* one of lf_audit_kind_at */
     const char *about; /* "job 12", the id of an event, the name of an instrument; may be empty */
     const char *text;

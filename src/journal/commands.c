@@ -18,6 +18,7 @@ void lf_command_row_free(struct lf_command_row *row)
     free(row->verb);
     free(row->args);
     free(row->reply);
+    free(row->who);
     free((char *)row->correlation.data);
     free(row->answer);
     memset(row, 0, sizeof *row);
@@ -36,11 +37,12 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
         return status;
     status = journal__query_do(journal, err,
                                "INSERT INTO command (id, verb, args, reply, correlation, expires_ms, state, "
-                               "received_ms, finished_ms, answer) "
-                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
-                               "ttttbitiit", row->id, row->verb, row->args, row->reply, row->correlation.data,
-                               row->correlation.len, row->expires_ms, state_names[row->state],
-                               lf_clock_best_ms(), finished_at(row), row->answer);
+                               "received_ms, finished_ms, answer, who) "
+                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10, ?11)",
+                               "ttttbitiitt", row->id, row->verb, row->args, row->reply,
+                               row->correlation.data, row->correlation.len, row->expires_ms,
+                               state_names[row->state], lf_clock_best_ms(), finished_at(row), row->answer,
+                               row->who);
     row->seq = sqlite3_last_insert_rowid(journal->db);
     return lf_journal_end(journal, status, err);
 }
@@ -58,7 +60,7 @@ enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct 
 
 /* ---- reading ---- */
 
-#define COMMAND_COLUMNS "seq, id, verb, args, reply, correlation, expires_ms, state, answer"
+#define COMMAND_COLUMNS "seq, id, verb, args, reply, correlation, expires_ms, state, answer, who"
 
 /* Ends the query. LF_NOT_FOUND if it has no row. */
 static enum lf_status read_one(struct query query, struct lf_command_row *row, struct lf_error *err)
@@ -76,6 +78,7 @@ static enum lf_status read_one(struct query query, struct lf_command_row *row, s
             .expires_ms = journal__column_int(&query, 6),
             .state = LF_COMMAND_RUNNING,
             .answer = journal__column_text(&query, 8),
+            .who = journal__column_text(&query, 9),
         };
         const char *state = journal__column_peek(&query, 7);
         for (size_t i = 0; state && i < sizeof state_names / sizeof *state_names; i++)

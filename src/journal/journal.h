@@ -330,6 +330,7 @@ struct lf_command_row {
     char *id;
     char *verb, *args;           /* NULL: could not be parsed; args is JSON, NULL: none */
     char *reply;                 /* topic of the answer */
+    char *who;                   /* the sender, as the message names it; NULL: it does not */
     struct lf_slice correlation; /* owned like the texts; len 0: none */
     int64_t expires_ms;          /* wall; 0: never */
     enum lf_command_state state;

@@ -118,8 +118,14 @@ static const char *const version_6[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2, version_3,
-                                                version_4, version_5, version_6};
+/* Whoever sent a command names itself in the message. */
+static const char *const version_7[] = {
+    "ALTER TABLE command ADD COLUMN who TEXT",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3, version_4,
+                                                version_5, version_6, version_7};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -16,6 +16,7 @@ static void incoming_free(struct incoming *incoming)
 {
     free(incoming->topic);
     free(incoming->response_topic);
+    free(incoming->user);
     free(incoming->payload);
     free(incoming->correlation);
 }
@@ -48,6 +49,23 @@ static bool copy_message(struct lf_link *link, struct incoming *to, const struct
     return true;
 }
 
+/* The first property that says who sent it; owned, NULL: none does. */
+static char *copy_user(const mosquitto_property *properties)
+{
+    char *name, *value;
+    const mosquitto_property *at = mosquitto_property_read_string_pair(properties, MQTT_PROP_USER_PROPERTY,
+                                                                       &name, &value, false);
+    while (at) {
+        bool found = !strcmp(name, "user") || !strcmp(name, "who");
+        free(name);
+        if (found)
+            return value;
+        free(value);
+        at = mosquitto_property_read_string_pair(at, MQTT_PROP_USER_PROPERTY, &name, &value, true);
+    }
+    return NULL;
+}
+
 /* False: out of memory. The library then reports the property as missing, so it is asked twice.
  */
 static bool copy_properties(struct incoming *to, const mosquitto_property *properties)
@@ -65,6 +83,7 @@ static bool copy_properties(struct incoming *to, const mosquitto_property *prope
     to->message.correlation = lf_slice(to->correlation, len);
     if (mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry, false))
         to->message.expiry_s = expiry;
+    to->message.user = to->user = copy_user(properties);
     return true;
 }
 

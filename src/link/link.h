@@ -40,6 +40,7 @@ struct lf_message { /* borrowed for the callback */
     bool retained, too_large;
     int64_t too_large_size;
     const char *response_topic;  /* MQTT 5; NULL: none */
+    const char *user;            /* MQTT 5 user property "user" or "who", which anyone can set; NULL: none */
     struct lf_slice correlation; /* MQTT 5 correlation data; len 0: none */
     int64_t expiry_s;            /* message expiry left; -1: none */
 };

@@ -26,7 +26,7 @@ struct outgoing {
 /* A message that was read and is not committed yet; owned. */
 struct incoming {
     struct lf_message message;
-    char *topic, *response_topic;
+    char *topic, *response_topic, *user;
     void *payload, *correlation;
 };
 

@@ -363,20 +363,22 @@ class Session(LinkTest):
 
 class Messages(LinkTest):
     def test_properties(self):
-        """response topic, correlation data and expiry are passed on with a message"""
+        """response topic, correlation data, expiry and the sender's name are passed on with a message"""
         broker = self.broker()
         probe = self.subscribed(broker)
         properties = {"response-topic": "lab/reply", "correlation-data": "c-77",
                       "message-expiry-interval": "60"}
         options = [word for name, value in properties.items() for word in ("-D", "publish", name, value)]
+        options += ["-D", "publish", "user-property", "desk", "3", "-D", "publish", "user-property", "user", "maria"]
         broker.publish("lab/events/a", "ask", options=options)
         message = probe.next("message", payload="ask")
         self.assertEqual((message["response_topic"], message["correlation"], message["too_large"]),
                          ("lab/reply", "c-77", False))
+        self.assertEqual(message["user"], "maria")
         self.assertIn(message["expiry_s"], range(50, 61))
         broker.publish("lab/events/a", "plain")
         message = probe.next("message", payload="plain")
-        self.assertEqual((message["response_topic"], message["correlation"]), (None, ""))
+        self.assertEqual((message["response_topic"], message["correlation"], message["user"]), (None, "", None))
         self.assertEqual(message["expiry_s"], -1)
 
     def test_too_large(self):

@@ -1,6 +1,7 @@
 #include "ground.h"
 
 #include "base/clock.h"
+#include "journal/audit.h"
 #include "link/link.h"
 
 #include <stdio.h>
@@ -129,6 +130,52 @@ static void three_answers(void)
         lf_outbox_row_free(&row);
     }
     CHECK_INT(ground_jobs(&ground), 1);
+    close_commands();
+}
+
+static void count_who(void *context, const struct lf_audit_entry *entry)
+{
+    const char *const *who = context;
+    CHECK_STR(entry->who, *who);
+}
+
+static void names_who_asks(void)
+{
+    static const struct {
+        const char *user, *who;
+    } rows[] = {
+        {NULL, "mqtt:c0"},
+        {"", "mqtt:c1"},
+        {"Maria Sk\xc5\x82odowska", "mqtt:Maria Sk\xc5\x82odowska (c2)"},
+        {"agent\n(c9)\x1b[2J", "mqtt:agent__c9___2J (c3)"},
+        {"\xe2\x80\xae"
+         "root\xff",
+         "mqtt:___root_ (c4)"},
+        {"0123456789012345678901234567890123456789012345678901234567890123456789",
+         "mqtt:0123456789012345678901234567890123456789012345678901234567890123 (c5)"},
+    };
+    heard = 0;
+    open_commands();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[200];
+        snprintf(text, sizeof text,
+                 "{\"id\": \"c%zu\", \"verb\": \"pause\", \"args\": {\"instrument\": \"balance-1\"}}", i);
+        struct lf_message message = {.topic = TOPIC,
+                                     .payload = lf_slice_text(text),
+                                     .expiry_s = -1,
+                                     .user = rows[i].user};
+        struct lf_audit_head head;
+        NEED(lf_journal_audit_head(ground.context.journal, &head, UNIT_ERROR) == LF_OK);
+        struct lf_audit_filter newer = {.what = "command", .from = head.seq + 1, .limit = 10};
+        take(&message);
+        char reply[100], id[] = {'c', (char)('0' + i), '\0'};
+        snprintf(reply, sizeof reply, REPLY("%s"), id);
+        expect(reply, "", id, "accepted", NULL);
+        expect(reply, "", id, "running", NULL);
+        expect(reply, "", id, "succeeded", NULL);
+        const char *who = rows[i].who;
+        CHECK_INT(lf_journal_audit_list(ground.context.journal, &newer, count_who, &who, UNIT_ERROR), LF_OK);
+    }
     close_commands();
 }
 
@@ -448,6 +495,8 @@ UNIT_TESTS(
     "commands",
     {"a command is accepted, running and succeeded, on its response topic with its correlation data",
      three_answers},
+    {"the audit trail names who sent a command, as its user property says, in signs that mislead nobody",
+     names_who_asks},
     {"a repeated id gets the stored answer and no second action, also after a restart",
      once_whatever_happens},
     {"the same id with another verb or other arguments is refused, and the first command is done as asked",

@@ -554,10 +554,11 @@ static void fast_enough(void)
 static void older_journal(void)
 {
     run_agent(FIRST);
-    tamper("DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; DROP INDEX outbox_to_drop; "
-           "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; "
-           "DROP TABLE event_job; ALTER TABLE event ADD COLUMN job INTEGER NOT NULL DEFAULT 0; "
-           "ALTER TABLE job DROP COLUMN stop; DROP TABLE concern; PRAGMA user_version = 1");
+    tamper(
+        "DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; DROP INDEX outbox_to_drop; "
+        "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; "
+        "DROP TABLE event_job; ALTER TABLE event ADD COLUMN job INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE job DROP COLUMN stop; DROP TABLE concern; ALTER TABLE command DROP COLUMN who; PRAGMA user_version = 1");
     struct lf_journal *journal = open_journal();
     add(journal, 2);
     CHECK_INT(verify(journal).count, 2);

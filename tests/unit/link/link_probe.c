@@ -72,6 +72,7 @@ static void tell_message(const struct lf_message *message)
     lf_json_set_text(line, "topic", message->topic);
     lf_json_set_text(line, "payload", payload);
     lf_json_set_text(line, "response_topic", message->response_topic);
+    lf_json_set_text(line, "user", message->user);
     lf_json_set_text(line, "correlation", correlation);
     lf_json_set_bool(line, "retained", message->retained);
     lf_json_set_bool(line, "too_large", message->too_large);
