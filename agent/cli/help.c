@@ -130,6 +130,7 @@ static const char mqtt_text[] =
     "  args     an object with the arguments of the verb; may be left out\n"
     "  expires  a time like 2026-11-22T06:09:34Z (RFC 3339), after which the command is not performed;\n"
     "           may be left out. The message expiry interval of MQTT 5 counts as well\n"
+    "Name yourself in a user property \"user\" of the message: the audit trail says who asked.\n"
     "\n"
     "Answers are published with QoS 1 to the response topic of the command (MQTT 5), else to\n"
     "BASE/reply/ID, with '_' for each '+', '#' and '/' of the id. They carry the command's correlation\n"

@@ -121,14 +121,14 @@ static void link_concern(void *context, const char *about, bool stands, const ch
         lf_log_warning("agent", "what concerns the broker cannot be noted: %s", err.text);
 }
 
-struct search {
+struct concern_search {
     const char *about;
     bool found;
 };
 
 static void compare_concern(void *context, const struct lf_concern *concern)
 {
-    struct search *search = context;
+    struct concern_search *search = context;
     search->found = search->found
                     || (!concern->stands && !strcmp(concern->source, "link")
                         && !strcmp(concern->about, search->about));
@@ -137,7 +137,7 @@ static void compare_concern(void *context, const struct lf_concern *concern)
 static bool link_given_up(void *context, const char *about)
 {
     struct agent *agent = context;
-    struct search search = {.about = about};
+    struct concern_search search = {.about = about};
     struct lf_error ignored;
     lf_journal_concern_list(agent->context.journal, compare_concern, &search, &ignored);
     return search.found;
@@ -276,6 +276,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
         status = lf_commands_open(&agent->context, &agent->context.commands, err);
     struct lf_link_options options = {.will_payload = STATUS_LOST,
                                       .goodbye_payload = STATUS_STOPPED,
+                                      .folder = agent->context.config->agent.state_dir,
                                       .duplicate_payload = STATUS_DUPLICATE};
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,

@@ -188,6 +188,15 @@ static void read_broker(struct lf_load *load, const config_setting_t *at, struct
         return;
     }
     link->tls = !strcasecmp(url.scheme, "mqtts");
+    if (!strcasecmp(url.scheme, "wss") || !strcasecmp(url.scheme, "ws")) {
+        config__load_error(
+            load, at,
+            "link: \"broker\" asks for MQTT over WebSocket, which the MQTT library here does not "
+            "have. Where only port 443 is open, use 443 with ALPN: broker = "
+            "\"mqtts://%s:443\"; alpn = \"x-amzn-mqtt-ca\" (AWS IoT Core), or link.proxy",
+            url.host);
+        return;
+    }
     if (!link->tls && strcasecmp(url.scheme, "mqtt") != 0)
         config__load_error(load, at, "link: \"broker\" must begin with mqtts:// (or mqtt://), not %s://",
                            url.scheme);
@@ -198,11 +207,42 @@ static void read_broker(struct lf_load *load, const config_setting_t *at, struct
     link->port = url.port ? url.port : link->tls ? 8883 : 1883;
 }
 
+static void read_proxy(struct lf_load *load, const config_setting_t *group, struct lf_config_link *link)
+{
+    static const char form[] =
+        "write it like \"http://proxy.example:3128\" or \"socks5://proxy.example:1080\"";
+    const config_setting_t *at = config__load_member(group, "proxy");
+    struct lf_url url;
+    needs(load, group, "proxy_username", "proxy");
+    needs(load, group, "proxy_password_file", "proxy_username");
+    if (!link->proxy)
+        return;
+    const char *why = config__url_split(link->proxy, &url);
+    if (why) {
+        config__load_error(load, at, "link: \"proxy\" %s; %s", why, form);
+        return;
+    }
+    link->proxy_socks = !strcasecmp(url.scheme, "socks5");
+    if (!link->proxy_socks && strcasecmp(url.scheme, "http") != 0)
+        config__load_error(load, at, "link: \"proxy\" must begin with http:// or socks5://, not %s://; %s",
+                           url.scheme, form);
+    else if (!url.port)
+        config__load_error(load, at, "link: \"proxy\" has no port number; %s", form);
+    link->proxy_host = config__load_format(load, "%s", url.host);
+    link->proxy_port = url.port;
+}
+
+static void check_alpn(struct lf_load *load, const config_setting_t *at, const char *alpn)
+{
+    if (alpn && (!*alpn || strlen(alpn) > 200))
+        config__load_error(load, at, "link: \"alpn\" must be the name of a protocol, such as x-amzn-mqtt-ca");
+}
+
 static void check_link_files(struct lf_load *load, const config_setting_t *group,
                              const struct lf_config_link *link)
 {
-    static const char *const tls_only[] = {"ca_file", "cert_file", "key_file"};
-    for (size_t i = 0; link->host && !link->tls && i < 3; i++) {
+    static const char *const tls_only[] = {"ca_file", "cert_file", "key_file", "alpn"};
+    for (size_t i = 0; link->host && !link->tls && i < 4; i++) {
         if (has(group, tls_only[i]))
             config__load_error(load, config__load_member(group, tls_only[i]),
                                "link: \"%s\" has no effect without TLS; write mqtts:// in \"broker\"",
@@ -251,6 +291,8 @@ void config__load_link(struct lf_load *load, config_setting_t *group)
             "labferry-SITE-NAME");
     make_topics(load, link);
     read_broker(load, config__load_member(group, "broker"), link);
+    read_proxy(load, group, link);
+    check_alpn(load, config__load_member(group, "alpn"), link->alpn);
     check_link_files(load, group, link);
 }
 

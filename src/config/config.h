@@ -57,6 +57,12 @@ struct lf_config_link {
     const char *client_id;                      /* never NULL when used */
     const char *username, *password_file;       /* NULL: none; the file is read at each connect */
     const char *ca_file, *cert_file, *key_file; /* NULL: the system's CAs; no client certificate */
+    const char *alpn;                           /* TLS application protocol to ask for; NULL: none */
+    const char *proxy;                          /* as written, NULL: none; split into: */
+    const char *proxy_host;
+    int proxy_port;
+    bool proxy_socks;                                 /* SOCKS5; else HTTP */
+    const char *proxy_username, *proxy_password_file; /* NULL: none; read at each connect */
     int64_t keepalive_ms, session_expiry_ms;
     bool commands;            /* take commands over MQTT */
     const char *topic_prefix; /* "labferry" */

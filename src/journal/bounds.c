@@ -3,6 +3,7 @@
  * The tally follows each change in memory, is rolled back with its transaction, and is recounted when the
  * journal is opened or pruned. The number of removed rows is stored.
  */
+#include "journal/concern.h"
 #include "journal/db.h"
 
 #include <stdio.h>
@@ -57,25 +58,55 @@ enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error 
 
 /* ---- removing ---- */
 
+static enum lf_status drop_oldest_report(struct lf_journal *journal, char **topic, struct lf_error *err)
+{
+    struct query query = journal__query(journal,
+                                        "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT "
+                                        "retain ORDER BY reply, seq LIMIT 1) RETURNING topic",
+                                        "");
+    bool found = journal__query_row(&query);
+    free(*topic);
+    *topic = found ? journal__column_text(&query, 0) : NULL;
+    return journal__query_end(&query, err);
+}
+
+static enum lf_status note_dropped(struct lf_journal *journal, const char *topic, struct lf_error *err)
+{
+    char text[LF_ERROR_TEXT];
+    snprintf(
+        text, sizeof text,
+        "%lld reports are waiting for the broker, which is the limit: the oldest are dropped, the last one was "
+        "for %.200s",
+        (long long)journal->limits.outbox, topic);
+    struct lf_concern concern =
+        {.source = "outbox",
+         .about = "reports dropped",
+         .text = text,
+         .todo = "connect the broker, then `labferry acknowledge` this entry. What the reports said is in "
+                 "`labferry jobs` and `labferry audit`"};
+    enum lf_status status = keep_number(journal, "outbox.dropped", journal->tally.outbox_dropped, err);
+    return status == LF_OK ? lf_journal_concern(journal, &concern, err) : status;
+}
+
 /* Retained reports stay: there is one for each topic, and it is the state. */
 enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
-    int64_t dropped = 0;
+    char *topic = NULL, *last = NULL;
     while (status == LF_OK && journal->limits.outbox && journal->tally.outbox > journal->limits.outbox) {
-        status = journal__query_do(
-            journal, err,
-            "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT retain ORDER BY "
-            "reply, seq LIMIT 1)",
-            "");
-        if (status != LF_OK || sqlite3_changes(journal->db) == 0)
+        status = drop_oldest_report(journal, &topic, err);
+        if (status != LF_OK || !topic)
             break;
         journal->tally.outbox--;
         journal->tally.outbox_dropped++;
-        dropped++;
+        free(last);
+        last = topic;
+        topic = NULL;
     }
-    if (status == LF_OK && dropped)
-        status = keep_number(journal, "outbox.dropped", journal->tally.outbox_dropped, err);
+    if (status == LF_OK && last)
+        status = note_dropped(journal, last, err);
+    free(topic);
+    free(last);
     return status;
 }
 

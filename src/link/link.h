@@ -29,7 +29,8 @@ struct lf_link_options {
     const char *will_payload;      /* retained last will on config->status_topic, QoS 1 */
     const char *goodbye_payload;   /* left there at a clean stop; NULL: the last will is published instead */
     const char *duplicate_payload; /* left there when yielding to another agent of the same name */
-    int64_t max_message;           /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
+    const char *folder;  /* where a socket for the way through a proxy may be made; as short as can be */
+    int64_t max_message; /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
     int receive_maximum; /* messages that the broker may send before they are acknowledged: bounds a batch.
                             0: 200 */
 };

@@ -72,14 +72,15 @@ void link__drop(struct lf_link *link, int64_t number, const char *topic, const c
     report(link, number, LF_PUBLISH_DROPPED);
 }
 
-/* Everything that was not sent yet waits with what the broker has put off, so that the order stays. */
+/* Everything that was not sent yet waits with what the broker has put off, so that the order stays. That one
+ * is reported last: the outbox begins again once it knows of all. */
 static void put_off(struct lf_link *link, int64_t number)
 {
-    report(link, number, LF_PUBLISH_LATER);
     for (struct outgoing *outgoing; (outgoing = link__queue_take(link));) {
         report(link, outgoing->ticket, LF_PUBLISH_LATER);
         link__outgoing_free(outgoing);
     }
+    report(link, number, LF_PUBLISH_LATER);
 }
 
 static void try_again(struct lf_link *link, const struct publish_ticket *ticket, const char *why)

@@ -7,7 +7,7 @@
 
 static const struct {
     int reason;
-    enum verdict verdict;
+    enum publish_verdict verdict;
 } verdicts[] = {
     {MQTT_RC_SUCCESS, VERDICT_TAKEN},
     {MQTT_RC_NO_MATCHING_SUBSCRIBERS, VERDICT_TAKEN},
@@ -27,7 +27,7 @@ static const struct {
     {MOSQ_ERR_INVAL, VERDICT_MESSAGE},
 };
 
-enum verdict link__verdict(int reason)
+enum publish_verdict link__verdict(int reason)
 {
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
         if (verdicts[i].reason == reason)

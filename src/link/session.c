@@ -34,7 +34,9 @@ enum {
  * set or the certificate is renewed. */
 static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error *err)
 {
-    SSL *ssl = link->mosq ? mosquitto_ssl_get(link->mosq) : NULL;
+    SSL *ssl = link->bridge ? link__bridge_ssl(link->bridge)
+               : link->mosq ? mosquitto_ssl_get(link->mosq)
+                            : NULL;
     long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
     bool early = verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CRL_NOT_YET_VALID;
     bool late = verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CRL_HAS_EXPIRED;
@@ -106,9 +108,10 @@ static int no_passphrase(char *to, int room, int writing, void *context)
     return 0;
 }
 
+/* Behind a proxy, TLS is the bridge's. */
 static enum lf_status set_tls(struct lf_link *link, struct lf_error *err)
 {
-    if (!link->config->tls)
+    if (!link->config->tls || link->config->proxy)
         return LF_OK;
     int code = link->config->ca_file ? MOSQ_ERR_SUCCESS
                                      : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
@@ -119,6 +122,8 @@ static enum lf_status set_tls(struct lf_link *link, struct lf_error *err)
     if (code == MOSQ_ERR_SUCCESS)
         code = mosquitto_tls_opts_set(link->mosq, 1, NULL,
                                       NULL); /* the broker's certificate is always verified */
+    if (code == MOSQ_ERR_SUCCESS && link->config->alpn)
+        code = mosquitto_string_option(link->mosq, MOSQ_OPT_TLS_ALPN, link->config->alpn);
     return code == MOSQ_ERR_SUCCESS ? LF_OK : mosquitto_fail(link, code, "cannot set up TLS for", err);
 }
 
@@ -188,12 +193,24 @@ static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
     ping_s = ping_s > 5 ? ping_s : 5;
     enum lf_status status = connect_properties(link, &properties, err);
     if (status == LF_OK) {
-        int code = mosquitto_connect_bind_v5(link->mosq, link->config->host, link->config->port, ping_s, NULL,
-                                             properties);
+        const char *host = link->bridge ? link__bridge_path(link->bridge) : link->config->host;
+        int port = link->bridge ? 0 : link->config->port; /* 0: the host is the path of a Unix socket */
+        int code = mosquitto_connect_bind_v5(link->mosq, host, port, ping_s, NULL, properties);
         if (code != MOSQ_ERR_SUCCESS)
             status = mosquitto_fail(link, code, "cannot connect to", err);
     }
     mosquitto_property_free_all(&properties);
+    return status;
+}
+
+static enum lf_status open_way(struct lf_link *link, int64_t deadline, struct lf_error *err)
+{
+    if (!link->config->proxy)
+        return link__preflight(link, deadline, err);
+    enum lf_status status = link__bridge_open(link->config, link->options.folder, deadline,
+                                              &link->worker.cancel, &link->bridge, err);
+    if (status == LF_DENIED && link->bridge)
+        fail_dates(link, "cannot connect to", err);
     return status;
 }
 
@@ -410,7 +427,7 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
     enum lf_status status = prepare(link, err);
     int64_t deadline = lf_deadline_in(CONNECT_DEADLINE_MS);
     if (status == LF_OK)
-        status = link__preflight(link, deadline, err);
+        status = open_way(link, deadline, err);
     if (status == LF_OK)
         status = connect_now(link, err);
     *online = false;
@@ -436,5 +453,7 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
     link__tickets_clear(link);
     mosquitto_destroy(link->mosq); /* with everything that was not written */
     link->mosq = NULL;
+    link__bridge_close(link->bridge);
+    link->bridge = NULL;
     return status;
 }

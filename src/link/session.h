@@ -2,6 +2,7 @@
 #ifndef LF_LINK_SESSION_H
 #define LF_LINK_SESSION_H
 
+#include "link/bridge.h"
 #include "link/link.h"
 
 #include "os/thread.h"
@@ -40,14 +41,14 @@ struct publish_ticket {
 };
 
 /* reasons.c: what becomes of a publication that was answered with a reason code. */
-enum verdict {
+enum publish_verdict {
     VERDICT_TAKEN,
     VERDICT_SLOWER,  /* again, with everything after it, at a slower pace */
     VERDICT_AGAIN,   /* the same, a few times */
     VERDICT_TOPIC,   /* nothing may be published there */
     VERDICT_MESSAGE, /* only this one is refused */
 };
-enum verdict link__verdict(int reason);
+enum publish_verdict link__verdict(int reason);
 
 /* topics.c */
 enum topic_state { TOPIC_UNKNOWN, TOPIC_TAKEN, TOPIC_ASIDE, TOPIC_GIVEN_UP };
@@ -70,6 +71,7 @@ struct lf_link {
     int attempt;                  /* since a session made progress: lengthens the pauses */
     char reported[LF_ERROR_TEXT]; /* the failure that was logged last; empty once a session came up */
     struct mosquitto *mosq;
+    struct lf_bridge *bridge; /* the way through the proxy; NULL: none is used */
     struct incoming *batch;
     size_t batch_count, batch_bytes;
     struct publish_ticket tickets[QUEUE_MAX];

@@ -250,7 +250,7 @@ static bool blame_topic(struct lf_link *link, bool silent, const char *why)
 bool link__topics_blame(struct lf_link *link, int reason)
 {
     bool silent = reason == MOSQ_ERR_CONN_LOST || reason == 0;
-    enum verdict verdict = link__verdict(reason);
+    enum publish_verdict verdict = link__verdict(reason);
     const char *why = mosquitto_reason_string(reason);
     if (reason == MQTT_RC_RETAIN_NOT_SUPPORTED && !link->retain_refused)
         return link->retain_refused = true;

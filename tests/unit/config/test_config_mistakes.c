@@ -217,6 +217,32 @@ static void link_credentials(void)
             "\"cert_file\" also needs \"key_file\"");
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtt://localhost\";\n ca_file = \"secret\"; };\n" INSTRUMENTS, 4,
             "\"ca_file\" has no effect without TLS|mqtts://");
+    MISTAKE(AGENT CLOUD
+            "link = { broker = \"mqtt://localhost\";\n alpn = \"x-amzn-mqtt-ca\"; };\n" INSTRUMENTS,
+            4, "\"alpn\" has no effect without TLS|mqtts://");
+    MISTAKE(AGENT CLOUD "link = { broker = \"wss://b\"; };\n" INSTRUMENTS, 3,
+            "WebSocket|use 443 with ALPN|mqtts://b:443|x-amzn-mqtt-ca");
+}
+
+static void proxies(void)
+{
+    static const struct {
+        const char *proxy, *words;
+    } rows[] = {
+        {"proxy.example:3128", "\"proxy\" has no scheme|http://"},
+        {"https://p:1", "must begin with http:// or socks5://, not https://"},
+        {"http://me:secret@p:1", "must not contain a user or password"},
+        {"http://p", "\"proxy\" has no port number"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[1500];
+        snprintf(text, sizeof text,
+                 AGENT CLOUD "link = { broker = \"mqtts://b\"; proxy = \"%s\"; };\n" INSTRUMENTS,
+                 rows[i].proxy);
+        MISTAKE(text, 3, rows[i].words);
+    }
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; proxy_username = \"me\"; };\n" INSTRUMENTS, 3,
+            "\"proxy_username\" also needs \"proxy\"");
 }
 
 static void topics(void)
@@ -409,7 +435,9 @@ UNIT_TESTS("config mistakes",
            {"a password in an address is refused, and not shown", passwords_in_addresses},
            {"there must be exactly one complete way to sign in", sign_in},
            {"a broker that is not a plain mqtt address is refused", brokers},
-           {"link credentials need both files of a pair, and TLS", link_credentials},
+           {"link credentials need both files of a pair, and TLS; a WebSocket is refused with what to use",
+            link_credentials},
+           {"a proxy that cannot be used is refused, with the form that it needs", proxies},
            {"an invalid MQTT topic filter is refused", topics},
            {"an unknown driver is named with its instrument", unknown_driver},
            {"two instruments with one name are refused", duplicate_instrument},

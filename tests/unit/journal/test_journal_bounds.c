@@ -1,6 +1,7 @@
 /* What the journal may grow to, and what has to leave: never what is still promised. */
 #include "base/clock.h"
 #include "journal/audit.h"
+#include "journal/concern.h"
 #include "journal/journal.h"
 #include "unit.h"
 
@@ -57,8 +58,19 @@ static const char *waiting(struct lf_journal *journal)
     return all;
 }
 
+static void check_dropped(void *context, const struct lf_concern *concern)
+{
+    int *count = context;
+    ++*count;
+    CHECK_STR(concern->source, "outbox");
+    CHECK_HAS(concern->text, "the last one was for jobs/1");
+    CHECK_INT(concern->times, 4);
+    CHECK(!concern->stands);
+}
+
 static void oldest_reports_go_first(void)
 {
+    int concerns = 0;
     struct lf_journal *journal = open_journal();
     struct lf_journal_limits limits = {.outbox = 5};
     lf_journal_limit(journal, &limits);
@@ -73,6 +85,8 @@ static void oldest_reports_go_first(void)
     CHECK_STR(waiting(journal), "state answer job5 job6 job7 ");
     CHECK_INT(use_of(journal).outbox, 5);
     CHECK_INT(use_of(journal).outbox_dropped, 4);
+    CHECK_INT(lf_journal_concern_list(journal, check_dropped, &concerns, UNIT_ERROR), LF_OK);
+    CHECK_INT(concerns, 1);
     lf_journal_close(journal);
     journal = open_journal(); /* the count is for good */
     CHECK_INT(use_of(journal).outbox_dropped, 4);
@@ -387,7 +401,7 @@ UNIT_TESTS(
     {"a result that came back to its instrument stays known", results_that_came_back_stay_known},
     {"a result is never removed before its job, however long that took", a_result_never_leaves_before_its_job,
      UNIT_SLOW},
-    {"a full outbox drops the oldest job reports, counts them, and keeps answers and state",
+    {"a full outbox drops the oldest job reports, counts and names them, and keeps answers and state",
      oldest_reports_go_first},
     {"an outbox full of answers drops the oldest of them, never the state",
      replies_go_when_nothing_else_is_left},

@@ -9,6 +9,8 @@
  *   die=before | after   kill this process when the first batch comes, before or after it is committed
  *   refuse=N             refuse the first N batches (N < 0: all)
  *   wait=FILE            a batch waits until this file exists
+ *   proxy=http:PORT | socks5:PORT   proxy_username proxy_password_file alpn
+ *   folder=FOLDER        for the way through the proxy
  *   given_up=ABOUT       noted in an earlier run, as a concern
  *   base=TOPIC           under which the agent's own topics are
  *   correlation=N        bytes of correlation data in place of "corr-1"
@@ -214,6 +216,10 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
         {"receive_maximum", .number = &options->receive_maximum},
         {"die", .text = &probe->die},
         {"wait", .text = &probe->wait},
+        {"folder", .text = &options->folder},
+        {"alpn", .text = &config->alpn},
+        {"proxy_username", .text = &config->proxy_username},
+        {"proxy_password_file", .text = &config->proxy_password_file},
         {"given_up", .text = &probe->given_up},
         {"base", .text = &config->base},
         {"refuse", .number = &probe->refuse},
@@ -234,7 +240,12 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
     }
     if (!strcmp(name, "filter"))
         filters[config->topics.count++] = value;
-    else if (!strcmp(name, "tls"))
+    else if (!strcmp(name, "proxy")) {
+        config->proxy = strsep(&value, ":");
+        config->proxy_socks = !strcmp(config->proxy, "socks5");
+        config->proxy_host = "127.0.0.1";
+        config->proxy_port = atoi(value);
+    } else if (!strcmp(name, "tls"))
         config->tls = true;
     else if (!strcmp(name, "clock"))
         lf_test_time_passes(0);
