@@ -48,6 +48,17 @@ enum lf_repeat {
 /* What verify found out about an action that may have been done. */
 enum lf_verdict { LF_VERDICT_UNKNOWN, LF_VERDICT_DONE, LF_VERDICT_NOT_DONE };
 
+/* A value that the instrument reports. */
+enum lf_capture_type { LF_CAPTURE_TEXT, LF_CAPTURE_INT, LF_CAPTURE_REAL, LF_CAPTURE_BOOL };
+
+/* What hears about the terms of an action: a call for each input that it takes (needed: there is no default)
+ * and for each value that it can report (always: it is never without). A name may come several times. */
+struct lf_terms {
+    void *context;
+    void (*takes)(void *context, const char *input, bool needed);
+    void (*gives)(void *context, const char *value, enum lf_capture_type type, bool always);
+};
+
 /* A file for an instrument. Everything is borrowed for the call. */
 struct lf_parcel {
     const char *name;   /* file name for the instrument; has passed lf_name_check */
@@ -77,9 +88,6 @@ struct lf_action {
     const struct lf_input *inputs;
     size_t input_count;
 };
-
-/* A value that the instrument reported. */
-enum lf_capture_type { LF_CAPTURE_TEXT, LF_CAPTURE_INT, LF_CAPTURE_REAL, LF_CAPTURE_BOOL };
 
 enum { LF_CAPTURES_MAX = 256 };
 
@@ -229,6 +237,11 @@ struct lf_driver {
      * deliver, run nor ask; the host refuses every action. */
     enum lf_status (*repeat)(void *device, const struct lf_action *action, enum lf_repeat *repeat,
                              struct lf_error *err);
+    /* describe tells what a command or procedure takes and gives, so that names which point nowhere are found
+     * before any work. It refuses what `repeat` refuses, works without a connection and never waits. NULL:
+     * nothing is known about inputs and values, and none is checked beforehand. */
+    enum lf_status (*describe)(void *device, const struct lf_action *action, const struct lf_terms *terms,
+                               struct lf_error *err);
     /* act does the action and fills the outcome; see "Physical actions" above for the class of its errors. It
      * also refuses what `repeat` refuses. NULL where repeat is. */
     enum lf_status (*act)(void *device, const struct lf_action *action, struct lf_outcome *outcome,

@@ -6,6 +6,7 @@
 #include "drivers/driver.h"
 
 #include "base/log.h"
+#include "drivers/line/describe.h"
 #include "drivers/line/procedure.h"
 
 #include <stdlib.h>
@@ -247,6 +248,20 @@ static enum lf_status line_repeat(void *self, const struct lf_action *action, en
     return status;
 }
 
+static enum lf_status line_describe(void *self, const struct lf_action *action, const struct lf_terms *terms,
+                                    struct lf_error *err)
+{
+    const struct line *device = self;
+    const struct lf_line_command *command;
+    const struct lf_line_procedure *procedure;
+    enum lf_status status = resolve(device, action, &command, &procedure, err);
+    if (command)
+        line__describe_command(device->profile, command, &device->dialogue.fixed, terms);
+    else if (procedure)
+        line__describe_procedure(procedure, &device->dialogue.fixed, terms);
+    return status;
+}
+
 static void report_progress(void *self, const char *text)
 {
     struct line *device = self;
@@ -286,6 +301,7 @@ const struct lf_driver lf_driver_line = {
     .disconnect = line_disconnect,
     .listen = line_listen,
     .repeat = line_repeat,
+    .describe = line_describe,
     .act = line_act,
     /* No verify: the instrument cannot say whether a tare or a dispense took place; a person decides. No take
      * and no archive: findings carry their data. */

@@ -277,13 +277,18 @@ static enum lf_status append_text(const struct match *match, const struct lf_lin
     return status;
 }
 
-static enum lf_status keep(const struct match *match, size_t index, struct lf_outcome *values,
-                           struct lf_error *err)
+enum lf_capture_type line__capture_type(const struct lf_line_part *part)
 {
     static const enum lf_capture_type types[LF_VALUE_ONE + 1] = {[LF_VALUE_INT] = LF_CAPTURE_INT,
                                                                  [LF_VALUE_HEX] = LF_CAPTURE_INT,
                                                                  [LF_VALUE_REAL] = LF_CAPTURE_REAL,
                                                                  [LF_VALUE_BOOL] = LF_CAPTURE_BOOL};
+    return types[part->type];
+}
+
+static enum lf_status keep(const struct match *match, size_t index, struct lf_outcome *values,
+                           struct lf_error *err)
+{
     const struct lf_line_part *part = &match->pattern->parts[index];
     struct lf_slice text = match->found[index];
     struct lf_buffer out = {0};
@@ -295,7 +300,7 @@ static enum lf_status keep(const struct match *match, size_t index, struct lf_ou
         status = append_text(match, part, text, &out);
     const char *value = part->choice_count ? choice_at(part, text)->means : is_number(part) ? room : out.data;
     if (status == LF_OK)
-        status = lf_outcome_add(values, part->name, types[part->type], value, err);
+        status = lf_outcome_add(values, part->name, line__capture_type(part), value, err);
     else
         lf_fail_memory(err, "keeping a captured value");
     lf_buffer_free(&out);

@@ -11,6 +11,9 @@ enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,
                                          const struct lf_line_pattern *pattern, struct lf_slice line,
                                          struct lf_outcome *values, struct lf_error *err);
 
+/* The type under which the value of a part is reported. */
+enum lf_capture_type line__capture_type(const struct lf_line_part *part);
+
 /* The last value captured under that name, borrowed; NULL: none. */
 const char *line__last_value(const struct lf_outcome *values, const char *name);
 

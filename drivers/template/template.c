@@ -140,6 +140,19 @@ static enum lf_status template_repeat(void *device, const struct lf_action *acti
     return LF_OK;
 }
 
+/* What `check` compares the inputs and outputs of a route with. */
+static enum lf_status template_describe(void *device, const struct lf_action *action,
+                                        const struct lf_terms *terms, struct lf_error *err)
+{
+    enum lf_repeat repeat;
+    enum lf_status status = template_repeat(device, action, &repeat, err);
+    if (status == LF_OK) {
+        terms->takes(terms->context, "label", true);
+        terms->gives(terms->context, "label", LF_CAPTURE_TEXT, true);
+    }
+    return status;
+}
+
 /* The label to print; NULL with an error. A line end in it would begin another label. */
 static const char *label_of(const struct lf_action *action, struct lf_error *err)
 {
@@ -234,6 +247,7 @@ const struct lf_driver lf_driver_template = {
     .disconnect = template_disconnect,
     .listen = template_listen,
     .repeat = template_repeat,
+    .describe = template_describe,
     .act = template_act,
     .verify = template_verify,
     /* No take and no archive: its findings carry their data. */

@@ -45,6 +45,14 @@ const struct lf_setting *lf_setting_find(const struct lf_setting *table, const c
     return NULL;
 }
 
+bool lf_texts_have(const struct lf_texts *texts, const char *text)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        if (!strcmp(texts->items[i], text))
+            return true;
+    return false;
+}
+
 const char *lf_choice_name(const struct lf_choice *choices, int value)
 {
     while (choices->name && choices->value != value)

@@ -49,6 +49,8 @@ struct lf_texts {
     size_t count;
 };
 
+bool lf_texts_have(const struct lf_texts *texts, const char *text);
+
 struct lf_choice {
     const char *name; /* NULL ends a list of choices */
     int value;

@@ -302,10 +302,7 @@ static void add_event_type(void *context, const char *type)
 {
     struct lf_load *load = context;
     struct lf_texts *types = &load->config->event_types;
-    for (size_t i = 0; i < types->count; i++)
-        if (!strcmp(types->items[i], type))
-            return;
-    const char *copy = config__load_format(load, "%s", type);
+    const char *copy = lf_texts_have(types, type) ? NULL : config__load_format(load, "%s", type);
     if (copy)
         config__load_append(load, types, copy);
 }

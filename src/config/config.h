@@ -155,6 +155,15 @@ struct lf_config {
     struct lf_config_memory *memory; /* private: everything above lives there */
 };
 
+/* What hears about a procedure: its inputs (needed: without a default) and the values that it can report
+ * (always: it is never without). A driver that says nothing about them leaves all uncalled but `unknown`. */
+struct lf_config_terms {
+    void *context;
+    void (*takes)(void *context, const char *input, bool needed);
+    void (*gives)(void *context, const char *value, bool always);
+    void (*unknown)(void *context);
+};
+
 /* What only the floors above know. Names are borrowed for the call. Only driver_settings and kind_at are
  * required; a check whose hook is NULL is skipped. */
 struct lf_config_hooks {
@@ -167,9 +176,10 @@ struct lf_config_hooks {
     enum lf_status (*driver_check)(const char *driver, const struct lf_values *values,
                                    void (*resource)(void *context, const char *resource), void *context,
                                    struct lf_error *err);
-    /* Does the instrument know this procedure? */
+    /* Does the instrument know this procedure? Tells `terms` (may be NULL) what it takes and gives. */
     enum lf_status (*procedure_check)(const char *driver, const struct lf_values *values,
-                                      const char *procedure, struct lf_error *err);
+                                      const char *procedure, const struct lf_config_terms *terms,
+                                      struct lf_error *err);
     /* lf_event_on_check, lf_event_on_types; a pattern compiles. */
     enum lf_status (*on_check)(const char *on, struct lf_error *err);
     void (*on_types)(const char *on, void (*each)(void *context, const char *type), void *context);

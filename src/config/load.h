@@ -91,6 +91,10 @@ void config__load_topics(struct lf_load *load); /* after the routes */
 void config__load_instruments(struct lf_load *load, config_setting_t *list);
 void config__load_routes(struct lf_load *load, config_setting_t *list);
 
+/* Checks the procedure of a route, and the names in its inputs and outputs. */
+void config__load_names(struct lf_load *load, const config_setting_t *group, const char *where,
+                        const struct lf_config_route *route, const struct lf_config_instrument *instrument);
+
 /* A group's member, or the group itself: where to show a problem with it. */
 const config_setting_t *config__load_member(const config_setting_t *group, const char *name);
 /* An entry of the list of instruments or routes for messages: `instrument "balance-1"`, or `instrument 3`.

@@ -132,15 +132,9 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
                            where, route->instrument, route->kind->name, instrument->driver);
         return;
     }
-    struct lf_error err;
     if (route->procedure && takes(route->kind, "procedure") && instrument->settings
-        && load->hooks->procedure_check
-        && load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err)
-               != LF_OK) {
-        config__load_note(load, &err);
-        config__load_error(load, config__load_member(group, "procedure"), "%s: \"procedure\": %s", where,
-                           err.text);
-    }
+        && load->hooks->procedure_check)
+        config__load_names(load, group, where, route, instrument);
     if (route->report == LF_REPORT_FILE && instrument->collect_count == 0) {
         config__load_error(
             load, config__load_member(group, "report"),

@@ -31,9 +31,32 @@ static enum lf_status driver_check(const char *name, const struct lf_values *val
     return status == LF_OK && driver->check ? driver->check(values, resource, context, err) : status;
 }
 
+static void tell_input(void *context, const char *input, bool needed)
+{
+    const struct lf_config_terms *terms = context;
+    terms->takes(terms->context, input, needed);
+}
+
+static void tell_value(void *context, const char *value, enum lf_capture_type type, bool always)
+{
+    const struct lf_config_terms *terms = context;
+    (void)type;
+    terms->gives(terms->context, value, always);
+}
+
+static enum lf_status describe(const struct lf_driver *driver, void *device, const struct lf_action *action,
+                               const struct lf_config_terms *to, struct lf_error *err)
+{
+    struct lf_terms terms = {.context = (void *)to, .takes = tell_input, .gives = tell_value};
+    if (driver->describe)
+        return driver->describe(device, action, &terms, err);
+    to->unknown(to->context);
+    return LF_OK;
+}
+
 /* Asks the driver, which knows its procedures without a connection. */
 static enum lf_status procedure_check(const char *name, const struct lf_values *values, const char *procedure,
-                                      struct lf_error *err)
+                                      const struct lf_config_terms *terms, struct lf_error *err)
 {
     const struct lf_driver *driver = lf_driver_find(name, err);
     struct lf_host host = {.instrument = name};
@@ -47,6 +70,8 @@ static enum lf_status procedure_check(const char *name, const struct lf_values *
         return status;
     status = driver->repeat ? driver->repeat(device, &action, &repeat, err)
                             : lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "its driver runs no procedures");
+    if (status == LF_OK && terms)
+        status = describe(driver, device, &action, terms, err);
     driver->close(device);
     return status;
 }

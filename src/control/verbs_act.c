@@ -61,7 +61,7 @@ static enum lf_status check_procedure(struct lf_context *context, const struct l
     if (!config || !(lf_instrument_driver(instrument)->can & LF_CAN_RUN))
         return status; /* lf_jobs_run says what is wrong */
     status = lf_control_config_hooks()->procedure_check(config->driver, config->settings,
-                                                        arg_text(request, "procedure"), err);
+                                                        arg_text(request, "procedure"), NULL, err);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", config->name);
 }
 

@@ -88,13 +88,30 @@ static enum lf_status driver_check(const char *driver, const struct lf_values *v
     return LF_OK;
 }
 
+// Each takes "target" and gives weight and unit; "dose" cannot do without an amount.
+static void tell_terms(const struct lf_config_terms *terms, bool dose)
+{
+    terms->takes(terms->context, "target", false);
+    if (dose)
+        terms->takes(terms->context, "amount", true);
+    terms->gives(terms->context, "weight", true);
+    terms->gives(terms->context, "unit", false);
+}
+
 static enum lf_status procedure_check(const char *driver, const struct lf_values *values,
-                                      const char *procedure, struct lf_error *err)
+                                      const char *procedure, const struct lf_config_terms *terms,
+                                      struct lf_error *err)
 {
     struct case_options options;
     lf_values_fill(values, &options);
-    if (!strcmp(driver, "line") && options.baud
-        && (!strcmp(procedure, "weigh") || !strcmp(procedure, "tare")))
+    bool known = !strcmp(driver, "line") && options.baud
+                 && (!strcmp(procedure, "weigh") || !strcmp(procedure, "tare") || !strcmp(procedure, "dose")
+                     || !strcmp(procedure, "silent"));
+    if (known && terms && !strcmp(procedure, "silent"))
+        terms->unknown(terms->context);
+    else if (known && terms)
+        tell_terms(terms, !strcmp(procedure, "dose"));
+    if (known)
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no procedure \"%s\"; there is \"weigh\"", procedure);
 }

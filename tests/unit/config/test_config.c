@@ -182,9 +182,10 @@ static void task_maps_are_read(void)
         "routes = ( { name = \"w\"; on = [ \"workflowTask.created\", \"workflowTask.updated.status\" ];\n"
         "  job = \"task\"; procedure = \"weigh\"; instrument = \"b\"; inputs = { target = \"Target Mass\"; "
         "};\n"
-        "  outputs = { weight = \"Mass (g)\"; unit = \"Unit\"; }; claim_status = \"Running\"; report = "
-        "\"file\";\n"
-        "  run_field = \"Run\"; } );\n");
+        "  outputs = { weight = \"Mass (g)\"; unit = \"Unit\"; }; claim_status = \"Running\"; },\n"
+        "  { name = \"f\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"silent\"; instrument = "
+        "\"b\";\n"
+        "  report = \"file\"; run_field = \"Run\"; } );\n");
     const struct lf_config_route *route = &config->routes[0];
     CHECK_STR(route->kind->name, "task");
     CHECK_INT(route->on.count, 2);
@@ -195,8 +196,9 @@ static void task_maps_are_read(void)
     CHECK_STR(route->outputs[1].name, "unit");
     CHECK_STR(route->outputs[0].field, "Mass (g)");
     CHECK_STR(route->claim_status, "Running");
-    CHECK_INT(route->report, LF_REPORT_FILE);
-    CHECK_STR(route->run_field, "Run");
+    CHECK_INT(route->report, LF_REPORT_OUTPUT);
+    CHECK_INT(config->routes[1].report, LF_REPORT_FILE);
+    CHECK_STR(config->routes[1].run_field, "Run");
     lf_config_free(config);
 }
 

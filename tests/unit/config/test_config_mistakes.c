@@ -394,18 +394,44 @@ static void maps(void)
     MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = ( \"a\" );"), 5, "\"inputs\" must be a group");
 }
 
+static void names_of_the_procedure(void)
+{
+    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = \"Mass\";\n wieght = \"Gross\"; };"), 6,
+            "\"outputs\"|no value \"wieght\"|did you mean \"weight\"|weight, unit");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = { wanted = \"Target\"; };"), 5,
+            "\"inputs\"|no input \"wanted\"|It has: target");
+    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; "
+                             "instrument = \"balance-1\"; procedure = \"dose\"; } );\n",
+            5, "\"dose\" needs the input \"amount\"|add it to \"inputs\"");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = \"Mass\"; unit = \"Mass\"; };"), 5,
+            "\"weight\" and \"unit\" both go to the field \"Mass\"");
+    MISTAKE(HEAD "instruments = ( { name = \"balance-1\"; driver = \"line\"; port = \"/dev/a\"; collect = { "
+                 "match = \"last-job\"; config = \"c\"; }; } );\n" //
+            ROUTE("report = \"file\"; run_field = \"Run\"; outputs = { weight = \"Mass\"; };"),
+            5, "\"outputs\" has no effect with report = \"file\"");
+}
+
+static void a_silent_driver(void)
+{
+    CHECK(
+        !case_refused(HEAD INSTRUMENTS
+                      "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; instrument "
+                      "= \"balance-1\"; procedure = \"silent\"; inputs = { any = \"A\"; }; outputs = { other "
+                      "= \"B\"; }; } );\n"));
+}
+
 static void paths(void)
 {
 #define PROCEDURE(path)                                                                                       \
     "routes = ( { name = \"r\"; on = [ \"automationInputGenerator.completed\", \"workflowTask.created\" ];\n" \
-    " inputs = { n = \"" path "\"; }; job = \"procedure\"; procedure = \"weigh\"; instrument = "              \
+    " inputs = { target = \"" path "\"; }; job = \"procedure\"; procedure = \"weigh\"; instrument = "         \
     "\"balance-1\"; } );\n"
     MISTAKE(HEAD INSTRUMENTS PROCEDURE("workflowTask.fields.Nope"), 6,
             "route \"r\": \"inputs\": paths start inside workflowTask: \"fields.Nope\"");
     CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("fields.workflowTask.created")));
     CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("workflowTask")));
     CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("Task.name"))); /* not the end of another name */
-    CHECK(!case_refused(HEAD INSTRUMENTS ROUTE("inputs = { n = \"workflowTask.Nope\"; };")));
+    CHECK(!case_refused(HEAD INSTRUMENTS ROUTE("inputs = { target = \"workflowTask.Nope\"; };")));
 }
 
 static void reports(void)
@@ -452,5 +478,8 @@ UNIT_TESTS("config mistakes",
            {"events must exist and fit the job", events},
            {"a pattern that is malformed, given twice or inexact is refused", patterns},
            {"maps go from names to fields", maps},
+           {"an input or output that the procedure does not have is refused with those it has",
+            names_of_the_procedure},
+           {"a driver that does not describe its procedures is believed", a_silent_driver},
            {"a path that starts with the event's resource is refused, with the one that is right", paths},
            {"a report as a file needs a run and a collect rule", reports}, )
