@@ -105,6 +105,10 @@ struct lf_config_kind {
     bool collects;        /* its jobs bring an instrument's results: `collect` configures them */
     bool claims;          /* a job claims its workflow task, and no other job works on that task; `inputs`
                              are fields of the task */
+    /* Conditions on one of these members of an event ("detail.workflowTask.fields"; NULL-terminated) can tell
+     * the agent that its work is for from other agents; a route that has none must say only_agent. NULL: no
+     * other agent would do the same work again. */
+    const char *const *selectors;
     const char *const *settings; /* settings of a route for this kind only, NULL-terminated; NULL: none */
 };
 
@@ -138,6 +142,7 @@ struct lf_config_route {
     size_t output_count;
     const char *claim_status, *done_status, *failed_status; /* display name or type of the status */
     enum lf_config_report_as report;
+    bool only_agent;       /* no other agent of the tenant takes these tasks */
     const char *run_field; /* LF_REPORT_FILE: field of the task that holds the id of the run */
     const char *at;        /* "file:line" */
 };
@@ -180,10 +185,17 @@ struct lf_config_hooks {
     enum lf_status (*procedure_check)(const char *driver, const struct lf_values *values,
                                       const char *procedure, const struct lf_config_terms *terms,
                                       struct lf_error *err);
-    /* lf_event_on_check, lf_event_on_types; a pattern compiles. */
+    /* lf_event_on_check, lf_event_on_types. */
     enum lf_status (*on_check)(const char *on, struct lf_error *err);
     void (*on_types)(const char *on, void (*each)(void *context, const char *type), void *context);
-    enum lf_status (*pattern_check)(const cJSON *pattern, struct lf_error *err);
+    /* A pattern compiles. Calls `problem` for what it asks for in vain of the events of `on`; as
+     * lf_pattern_check_names. */
+    enum lf_status (*pattern_check)(const cJSON *pattern, const struct lf_texts *on,
+                                    void (*problem)(void *context, const char *path, const char *text,
+                                                    bool certain),
+                                    void *context, struct lf_error *err);
+    /* As lf_pattern_asks; false as well if the pattern does not compile. */
+    bool (*pattern_asks)(const cJSON *pattern, const char *const *paths);
     /* Checks an entry of collect.match. *names_config: it can also find the output file configuration. */
     enum lf_status (*match_check)(const char *rule, bool *names_config, struct lf_error *err);
     /* Also looks for the agent's folders and group, which the agent itself finds or misses when it starts. */

@@ -78,6 +78,28 @@ static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *s
     return NULL;
 }
 
+/* Where a problem with the pattern is shown. */
+struct pattern_place {
+    struct lf_load *load;
+    const config_setting_t *setting; /* `where` or `pattern_file` */
+    const char *where;
+};
+
+/* `where` begins inside the detail, and has a line for each member. */
+static void report_name(void *context, const char *path, const char *text, bool certain)
+{
+    static const char detail[] = "detail.";
+    const struct pattern_place *place = context;
+    const config_setting_t *at = NULL;
+    if (config_setting_is_group(place->setting) && !strncmp(path, detail, sizeof detail - 1)) {
+        path += sizeof detail - 1;
+        at = config_setting_lookup((config_setting_t *)place->setting, path);
+    }
+    config__load_problem(place->load, certain ? LF_CONFIG_ERROR : LF_CONFIG_WARNING, at ? at : place->setting,
+                         "%s: \"%s\": %.200s: %s", place->where, config_setting_name(place->setting), path,
+                         text);
+}
+
 static void read_pattern(struct lf_load *load, config_setting_t *group, const char *where,
                          struct lf_config_route *route)
 {
@@ -96,11 +118,33 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
              && lf_path_check_readable(route->pattern_file, &err) == LF_OK) /* else already reported */
         pattern = config__load_json_file(load, file, route->pattern_file);
     route->pattern = pattern ? config__load_keep(load, pattern, release_json) : NULL;
+    struct pattern_place place = {load, at, where};
     if (route->pattern && load->hooks->pattern_check
-        && load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
+        && load->hooks->pattern_check(route->pattern, &route->on, report_name, &place, &err) != LF_OK) {
         config__load_note(load, &err);
         config__load_error(load, at, "%s: \"%s\": %s", where, config_setting_name(at), err.text);
     }
+}
+
+/* Benchling cannot give a task to one agent only: two that see it may both do it. So each route takes the
+ * tasks of its own agent. */
+static void check_selection(struct lf_load *load, const config_setting_t *group, const char *where,
+                            const struct lf_config_route *route)
+{
+    bool given = config_setting_get_member(group, "where")
+                 || config_setting_get_member(group, "pattern_file");
+    if (!route->kind->selectors || route->only_agent || (given && !route->pattern))
+        return; /* a pattern that is wrong was reported */
+    if (route->pattern && load->hooks->pattern_asks
+        && load->hooks->pattern_asks(route->pattern, route->kind->selectors))
+        return;
+    config__load_error(
+        load, config_setting_get_member(group, "where") ? config__load_member(group, "where") : group,
+        "%s: nothing says which tasks are for this agent, and two agents that see the same task "
+        "would both do it. Select its tasks in \"where\" by a field, the assignee or the name of a "
+        "status, as in workflowTask = { fields = { Bench = { textValue = [ \"%.60s\" ]; }; }; }; or "
+        "write only_agent = true if no other agent of the tenant takes these tasks",
+        where, load->config->agent.name ? load->config->agent.name : "bench-3");
 }
 
 /* ---- the instrument's side ---- */
@@ -272,6 +316,7 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     if (takes(route->kind, "procedure"))
         read_kind_settings(load, group, where, route);
     check_on(load, config__load_member(group, "on"), where, route);
+    check_selection(load, group, where, route);
     check_instrument(load, group, where, route);
     warn_same_tasks(load, group, where, route);
 }

@@ -200,6 +200,9 @@ const struct lf_setting config__settings_route[] = {
     {"outputs", NESTED, NULL,
      "task: the output field for each value: { its value = \"field of the output\"; }; default: the field of "
      "the same name."},
+    {"only_agent", ROUTE(LF_BOOL, only_agent), "false",
+     "task: no other agent of the tenant takes these tasks. Otherwise \"where\" must select those of this agent, by "
+     "a field, the assignee, or the name or id of the status: two agents that see one task would both do it."},
     {"claim_status", ROUTE(LF_TEXT, claim_status), "IN_PROGRESS",
      "task: status to set at the start, by its name or type."},
     {"done_status", ROUTE(LF_TEXT, done_status), "COMPLETED", "task: status to set after success."},

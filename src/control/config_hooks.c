@@ -4,6 +4,7 @@
 #include "drivers/driver.h"
 #include "event/event.h"
 #include "event/pattern.h"
+#include "event/pattern_names.h"
 #include "job/job.h"
 #include "job/kinds.h"
 
@@ -76,12 +77,26 @@ static enum lf_status procedure_check(const char *name, const struct lf_values *
     return status;
 }
 
-static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
+static enum lf_status pattern_check(const cJSON *json, const struct lf_texts *on,
+                                    void (*problem)(void *context, const char *path, const char *text,
+                                                    bool certain),
+                                    void *context, struct lf_error *err)
 {
     struct lf_pattern *pattern = NULL;
     enum lf_status status = lf_pattern_compile(json, &pattern, err);
+    if (status == LF_OK)
+        lf_pattern_check_names(pattern, on, &(struct lf_pattern_names){context, problem});
     lf_pattern_free(pattern);
     return status;
+}
+
+static bool pattern_asks(const cJSON *json, const char *const *paths)
+{
+    struct lf_pattern *pattern = NULL;
+    struct lf_error ignored;
+    bool asks = lf_pattern_compile(json, &pattern, &ignored) == LF_OK && lf_pattern_asks(pattern, paths);
+    lf_pattern_free(pattern);
+    return asks;
 }
 
 static const struct lf_config_hooks hooks = {
@@ -93,6 +108,7 @@ static const struct lf_config_hooks hooks = {
     .on_check = lf_event_on_check,
     .on_types = lf_event_on_types,
     .pattern_check = pattern_check,
+    .pattern_asks = pattern_asks,
     .match_check = lf_match_check,
 };
 

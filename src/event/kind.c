@@ -104,6 +104,12 @@ bool lf_event_is_on(const struct lf_event *event, const char *on)
            && names(event__name_of(on), event->name);
 }
 
+bool event__covers(const char *on, const struct lf_event_kind *kind)
+{
+    const char *name = event__name_of(on);
+    return *name && names(name, kind->name);
+}
+
 enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
 {
     const char *name = event__name_of(on);

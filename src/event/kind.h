@@ -27,5 +27,7 @@ extern const struct lf_event_kind event__kinds[]; /* ends with name NULL */
 const char *event__name_of(const char *type);
 /* NULL if the name is not a known one. */
 const struct lf_event_kind *event__kind_find(const char *name);
+/* Does a name in `on` cover this type, in whatever version? */
+bool event__covers(const char *on, const struct lf_event_kind *kind);
 
 #endif

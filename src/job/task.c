@@ -213,10 +213,33 @@ static const char *output_field(const struct job_work *work, const char *capture
     return NULL;
 }
 
+/* A value that the route names must be there: a task is not completed without it. */
+static enum lf_status check_values(const struct job_work *work, struct lf_error *err)
+{
+    const struct lf_config_route *route = work->route;
+    for (size_t i = 0; i < route->output_count; i++) {
+        const cJSON *entry;
+        struct lf_capture capture;
+        bool there = false;
+        cJSON_ArrayForEach (entry, lf_job_json(work->job, LF_JOB_CAPTURES))
+            there = there
+                    || (lf_captures_read(entry, &capture) && !strcmp(capture.name, route->outputs[i].name));
+        if (!there)
+            return lf_fail(
+                err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                "the procedure \"%.60s\" was done, but gave no \"%.60s\" for the field \"%.60s\". If "
+                "the field may stay empty, take it out of \"outputs\" of route \"%.60s\", restart "
+                "labferryd and `labferry retry %lld`; or cancel, which sets the workflow task to %.40s",
+                lf_job_text_or(work->job, LF_JOB_PROCEDURE, ""), route->outputs[i].name,
+                route->outputs[i].field, route->name, (long long)work->job->id, route->failed_status);
+    }
+    return LF_OK;
+}
+
 /* Of a value captured several times, the last is reported. */
 static enum lf_status output_fields(const struct job_work *work, cJSON **fields, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
+    enum lf_status status = check_values(work, err);
     const cJSON *entry;
     struct lf_capture capture;
     *fields = cJSON_CreateObject();
@@ -376,15 +399,21 @@ static const struct job_step steps[] = {
 };
 /* clang-format on */
 
-static const char *const settings[] = {"procedure",    "inputs",      "outputs",
-                                       "claim_status", "done_status", "failed_status",
-                                       "report",       "run_field",   NULL};
+static const char *const settings[] = {"procedure",    "inputs",      "outputs",       "only_agent",
+                                       "claim_status", "done_status", "failed_status", "report",
+                                       "run_field",    NULL};
+
+/* The type of a status is the same for all agents, and so is the schema that they all work on. */
+static const char *const selectors[] = {"detail.workflowTask.fields", "detail.workflowTask.assignee",
+                                        "detail.workflowTask.status.displayName",
+                                        "detail.workflowTask.status.id", NULL};
 
 const struct lf_job_kind job__kind_task = {
     .config = {.name = "task",
                .resource = "workflowTask",
                .ability = LF_CAN_RUN,
                .claims = true,
+               .selectors = selectors,
                .settings = settings},
     .takes = {{LF_JOB_WORKFLOW_TASK, "id"}, {LF_JOB_DISPLAY, "displayId"}, {LF_JOB_STATUS, "status.id"}},
     .detail = LF_JOB_PROCEDURE,

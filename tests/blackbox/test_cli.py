@@ -26,7 +26,7 @@ agent = { name = "bench-1"; site = "lab"; state_dir = "%(home)s/state"; socket =
 cloud = { tenant = "https://acme.benchling.com"; client_id = "x"; client_secret_file = "%(home)s/secret"; };
 link = { broker = "mqtt://127.0.0.1:1"; };
 instruments = ( { name = "balance-1"; driver = "line"; stream = "tcp:127.0.0.1:9"; profile = "mt-sics"; } );
-routes = ( { name = "weigh"; on = "workflowTask.created"; job = "task"; procedure = "weigh"; instrument = "balance-1"; } );
+routes = ( { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; procedure = "weigh"; instrument = "balance-1"; } );
 """
 
 

@@ -48,7 +48,7 @@ WORKLISTS = """\
 
 WEIGH = """\
     {
-        name = "weigh"; on = {on}; job = "task";
+        name = "weigh"; on = {on}; job = "task"; only_agent = true;
         where = { workflowTask = { schema = { name = [ "Weigh sample" ]; }; status = { displayName = [ "To do" ]; }; }; };
         instrument = "balance-1"; procedure = "{procedure}"; outputs = { weight = "Mass"; unit = "Unit"; }; {weigh}
     }"""

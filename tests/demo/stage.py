@@ -70,7 +70,7 @@ routes = (
         name = "weigh";
         on = "workflowTask.created";
         where = { workflowTask = { schema = { name = [ "Weigh sample" ]; }; status = { displayName = [ "To do" ]; }; }; };
-        job = "task";
+        job = "task"; only_agent = true;
         instrument = "balance-1";
         procedure = "weigh";
         outputs = { weight = "Mass"; unit = "Unit"; };

@@ -69,7 +69,7 @@ instruments = (
 routes = (
   { name = "worklists"; on = "automationInputGenerator.completed"; where = { status = [ "SUCCEEDED" ]; };
     job = "deliver"; instrument = "hamilton-1"; },
-  { name = "weigh"; on = "workflowTask.updated.status"; pattern_file = "pattern.json"; job = "task"; procedure = "weigh";
+  { name = "weigh"; on = "workflowTask.updated.status"; pattern_file = "pattern.json"; job = "task"; only_agent = true; procedure = "weigh";
     instrument = "balance-1"; }
 );
 """

@@ -48,9 +48,10 @@ static bool driver_can(const char *driver, uint32_t ability)
     return ability == (!strcmp(driver, "folder") ? CAN_FILES : CAN_RUN);
 }
 
-static const char *const task_settings[] = {"procedure",    "inputs",      "outputs",
-                                            "claim_status", "done_status", "failed_status",
-                                            "report",       "run_field",   NULL};
+static const char *const task_settings[] = {"procedure",    "inputs",      "outputs",       "only_agent",
+                                            "claim_status", "done_status", "failed_status", "report",
+                                            "run_field",    NULL};
+static const char *const task_selectors[] = {"detail.workflowTask.fields", NULL};
 static const char *const procedure_settings[] = {"procedure", "inputs", NULL};
 static const struct lf_config_kind kinds[] = {
     {.name = "deliver", .resource = "automationInputGenerator", .ability = CAN_FILES},
@@ -63,6 +64,7 @@ static const struct lf_config_kind kinds[] = {
      .resource = "workflowTask",
      .ability = CAN_RUN,
      .claims = true,
+     .selectors = task_selectors,
      .settings = task_settings},
     {.name = "procedure", .ability = CAN_RUN, .settings = procedure_settings},
 };
@@ -132,12 +134,28 @@ static void on_types(const char *on, void (*each)(void *context, const char *typ
     each(context, type);
 }
 
-static enum lf_status pattern_check(const cJSON *pattern, struct lf_error *err)
+static enum lf_status pattern_check(const cJSON *pattern, const struct lf_texts *on,
+                                    void (*problem)(void *context, const char *path, const char *text,
+                                                    bool certain),
+                                    void *context, struct lf_error *err)
 {
     const cJSON *detail = cJSON_GetObjectItemCaseSensitive(pattern, "detail");
+    CHECK(on->count > 0);
     if (cJSON_GetObjectItemCaseSensitive(detail, "bad"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "detail.bad: makes no sense");
+    if (lf_json_at(detail, "workflowTask.shema"))
+        problem(context, "detail.workflowTask.shema", "not a member", true);
+    if (lf_json_at(detail, "workflowTask.novel"))
+        problem(context, "detail.workflowTask.novel", "perhaps a member", false);
     return LF_OK;
+}
+
+static bool pattern_asks(const cJSON *pattern, const char *const *paths)
+{
+    for (; *paths; paths++)
+        if (lf_json_at(pattern, *paths))
+            return true;
+    return false;
 }
 
 static enum lf_status match_check(const char *rule, bool *names_config, struct lf_error *err)
@@ -159,6 +177,7 @@ const struct lf_config_hooks case_hooks = {
     .on_check = on_check,
     .on_types = on_types,
     .pattern_check = pattern_check,
+    .pattern_asks = pattern_asks,
     .match_check = match_check,
 };
 

@@ -17,8 +17,8 @@
 #define DELIVER                                                                                              \
     "{ name = \"worklists\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "               \
     "instrument = \"hamilton-1\"; }"
-#define TASK                                                                                                 \
-    "{ name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = \"balance-1\"; " \
+#define TASK                                                                                                                    \
+    "{ name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; only_agent = true; instrument = \"balance-1\"; " \
     "procedure = \"weigh\"; }"
 #define INSTRUMENTS "instruments = ( " BALANCE ", " HANDLER " );\n" /* line 4 */
 #define ROUTES "routes = ( " DELIVER ", " TASK " );\n"              /* line 5 */

@@ -145,7 +145,7 @@ static void where_becomes_a_pattern(void)
 {
     struct lf_config *config = case_load(
         HEAD INSTRUMENTS
-        "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\";\n"
+        "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; procedure = \"weigh\";\n"
         "instrument = \"balance-1\"; not_after = \"5m\"; where = {\n"
         "  workflowTask = { n = ( { numeric = ( \">\", 5, \"<=\", 7.5 ); } ); s = [ \"a\", \"b\" ];\n"
         "    anything-but = 123456789012L; ok = true; none = ( ); }; }; } );\n");
@@ -165,7 +165,7 @@ static void pattern_file_is_taken_as_it_is(void)
               "{\"detail-type\": [{\"prefix\": \"v2.\"}], \"$or\": [{\"a\": [null]}, {\"b\": [1]}]}", 0644);
     struct lf_config *config = case_load(
         HEAD INSTRUMENTS
-        "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; "
+        "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; "
         "procedure = \"weigh\"; instrument = \"balance-1\"; pattern_file = \"p.json\"; } );\n");
     check_pattern(&config->routes[0],
                   "{\"detail-type\":[{\"prefix\":\"v2.\"}],\"$or\":[{\"a\":[null]},{\"b\":[1]}]}");
@@ -180,10 +180,10 @@ static void task_maps_are_read(void)
         "\"last-job\"; "
         "config = \"C\"; }; } );\n"
         "routes = ( { name = \"w\"; on = [ \"workflowTask.created\", \"workflowTask.updated.status\" ];\n"
-        "  job = \"task\"; procedure = \"weigh\"; instrument = \"b\"; inputs = { target = \"Target Mass\"; "
+        "  job = \"task\"; only_agent = true; procedure = \"weigh\"; instrument = \"b\"; inputs = { target = \"Target Mass\"; "
         "};\n"
         "  outputs = { weight = \"Mass (g)\"; unit = \"Unit\"; }; claim_status = \"Running\"; },\n"
-        "  { name = \"f\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"silent\"; instrument = "
+        "  { name = \"f\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; procedure = \"silent\"; instrument = "
         "\"b\";\n"
         "  report = \"file\"; run_field = \"Run\"; } );\n");
     const struct lf_config_route *route = &config->routes[0];
@@ -216,9 +216,10 @@ static void topics_follow_from_routes(void)
 static void topics_are_named_once(void)
 {
     struct lf_config *config = case_load(
-        HEAD INSTRUMENTS "routes = ( " TASK
-                         ", { name = \"again\"; on = \"workflowTask.updated.status\"; job = \"task\"; "
-                         "instrument = \"balance-1\"; procedure = \"weigh\"; } );\n");
+        HEAD INSTRUMENTS
+        "routes = ( " TASK
+        ", { name = \"again\"; on = \"workflowTask.updated.status\"; job = \"task\"; only_agent = true; "
+        "instrument = \"balance-1\"; procedure = \"weigh\"; } );\n");
     CHECK_INT(config->link.topics.count, 2);
     lf_config_free(config);
 }
@@ -298,8 +299,8 @@ static void plain_broker_elsewhere_is_warned_of(void)
 static void second_job_for_one_task_is_warned_of(void)
 {
 #define TASK_ON(event, name, where, instrument, procedure)                                                   \
-    "{ name = \"" name "\"; on = \"" event "\"; job = \"task\"; procedure = \"" procedure "\"; " where       \
-    " instrument = \"" instrument "\"; }"
+    "{ name = \"" name "\"; on = \"" event "\"; job = \"task\"; only_agent = true; procedure = \"" procedure \
+    "\"; " where " instrument = \"" instrument "\"; }"
 #define TASK_RUNS(name, where, instrument, procedure)                                                        \
     TASK_ON("workflowTask.created", name, where, instrument, procedure)
 #define TASK_ROUTE(name, where, instrument) TASK_RUNS(name, where, instrument, "weigh")

@@ -22,13 +22,14 @@ static enum lf_status load_path(const char *path)
 
 static void all_problems_in_one_go(void)
 {
-    CHECK(case_refused("agent = { name = \"a b\"; };\n"
-                       "cloud = { tenant = \"acme\"; };\n"
-                       "link = { broker = \"b\"; colour = 1; };\n"
-                       "instruments = ( { name = \"x\"; driver = \"line\"; },\n"
-                       "  { name = \"x\"; driver = \"lime\"; } );\n"
-                       "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; instrument "
-                       "= \"y\"; } );\n"));
+    CHECK(case_refused(
+        "agent = { name = \"a b\"; };\n"
+        "cloud = { tenant = \"acme\"; };\n"
+        "link = { broker = \"b\"; colour = 1; };\n"
+        "instruments = ( { name = \"x\"; driver = \"line\"; },\n"
+        "  { name = \"x\"; driver = \"lime\"; } );\n"
+        "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; instrument "
+        "= \"y\"; } );\n"));
     CHECK_INT(case_report.errors, 11);
     int line = 0;
     for (size_t i = 0; i < case_report.count; i++) {
@@ -45,10 +46,10 @@ static void all_problems_in_one_go(void)
 
 static void report_follows_the_file(void)
 {
-    CHECK(
-        case_refused("routes = ( { name = \"a b\"; on = \"workflowTask.created\"; job = \"task\"; } );\n"
-                     "instruments = ( { name = \"c d\"; driver = \"line\"; port = \"/a\"; } );\n" AGENT CLOUD
-                     "link = { };\n"));
+    CHECK(case_refused(
+        "routes = ( { name = \"a b\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; } );\n"
+        "instruments = ( { name = \"c d\"; driver = \"line\"; port = \"/a\"; } );\n" AGENT CLOUD
+        "link = { };\n"));
     NEED(case_report.count > 0);
     int last = 0;
     for (size_t i = 0; i < case_report.count; i++) {
@@ -319,9 +320,10 @@ static void digest_follows_content(void)
 
 static void pattern_files_count_in_the_digest(void)
 {
-    static const char text[] = HEAD INSTRUMENTS "routes = ( { name = \"w\"; on = \"workflowTask.created\"; "
-                                                "job = \"task\"; procedure = \"weigh\"; instrument = "
-                                                "\"balance-1\"; pattern_file = \"p.json\"; } );\n";
+    static const char text[] = HEAD INSTRUMENTS
+        "routes = ( { name = \"w\"; on = \"workflowTask.created\"; "
+        "job = \"task\"; only_agent = true; procedure = \"weigh\"; instrument = "
+        "\"balance-1\"; pattern_file = \"p.json\"; } );\n";
     case_file("p.json", "{\"a\":[1]}", 0644);
     struct lf_config *config = case_load(text);
     char before[65];
@@ -352,9 +354,10 @@ static void damaged_files_never_crash(void)
 static void deep_nesting_is_refused(void)
 {
     struct lf_buffer text = {0};
-    lf_buffer_text(&text, HEAD INSTRUMENTS
-                   "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; "
-                   "procedure = \"weigh\"; instrument = \"balance-1\"; where = { a = ");
+    lf_buffer_text(
+        &text, HEAD INSTRUMENTS
+        "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; "
+        "procedure = \"weigh\"; instrument = \"balance-1\"; where = { a = ");
     for (int i = 0; i < 1000; i++)
         lf_buffer_text(&text, "( ");
     for (int i = 0; i < 1000; i++)

@@ -6,8 +6,8 @@
 
 #define INSTRUMENT(more)                                                                                     \
     "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/a\"; " more " } );\n"
-#define ROUTE(more)                                                                                          \
-    "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\"; "      \
+#define ROUTE(more)                                                                                                        \
+    "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; procedure = \"weigh\"; " \
     "instrument = \"balance-1\"; " more " } );\n"
 #define READER(collect)                                                                                      \
     "instruments = ( { name = \"r\"; driver = \"folder\"; inbox = \"/a\";\n  collect = " collect "; } );\n"
@@ -311,7 +311,7 @@ static void route_to_nowhere(void)
 {
     MISTAKE(
         HEAD INSTRUMENTS
-        "routes = (\n { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\";\n"
+        "routes = (\n { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; procedure = \"weigh\";\n"
         "instrument = \"balance-2\"; } );\n",
         7, "route \"r\"|no instrument \"balance-2\"|did you mean \"balance-1\"|add it");
 }
@@ -346,11 +346,13 @@ static void instrument_left_out(void)
 
 static void procedures(void)
 {
-    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; "
-                             "instrument = \"balance-1\"; } );\n",
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; "
+            "instrument = \"balance-1\"; } );\n",
             5, "\"procedure\" is missing");
-    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; "
-                             "instrument = \"balance-1\";\n procedure = \"fly\"; } );\n",
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; "
+            "instrument = \"balance-1\";\n procedure = \"fly\"; } );\n",
             6, "\"procedure\"|\"fly\"|there is \"weigh\"");
     MISTAKE(HEAD INSTRUMENTS
             "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
@@ -364,10 +366,11 @@ static void procedures(void)
 
 static void events(void)
 {
-    MISTAKE(HEAD INSTRUMENTS
-            "routes = ( { name = \"r\"; on = \"entry.made\"; job = \"task\"; procedure = \"weigh\"; "
-            "instrument = \"balance-1\"; } );\n",
-            5, "\"on\"|no event \"entry.made\"");
+    MISTAKE(
+        HEAD INSTRUMENTS
+        "routes = ( { name = \"r\"; on = \"entry.made\"; job = \"task\"; only_agent = true; procedure = \"weigh\"; "
+        "instrument = \"balance-1\"; } );\n",
+        5, "\"on\"|no event \"entry.made\"");
     MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"deliver\"; "
                              "instrument = \"hamilton-1\"; } );\n",
             5, "deliver job needs events of automationInputGenerator|\"workflowTask.created\"");
@@ -387,6 +390,39 @@ static void patterns(void)
     MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 1e999 ); };"), 5, "too large");
 }
 
+/* A task route without only_agent, and with this pattern. */
+#define OPEN_ROUTE(where)                                                                                    \
+    "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\"; "      \
+    "instrument = \"balance-1\";\n" where " } );\n"
+
+static void selection(void)
+{
+    MISTAKE(
+        HEAD INSTRUMENTS OPEN_ROUTE(""), 5,
+        "two agents that see the same task would both do it|textValue = [ \"bench-3\" ]|only_agent = true");
+    MISTAKE(HEAD INSTRUMENTS OPEN_ROUTE("where = { workflowTask = { schema = { name = [ \"W\" ]; }; }; };"),
+            6, "nothing says which tasks are for this agent");
+    MISTAKE(HEAD INSTRUMENTS OPEN_ROUTE("only_agent = false;"), 5, "nothing says which tasks");
+    CHECK(!case_refused(HEAD INSTRUMENTS OPEN_ROUTE("only_agent = true;")));
+    CHECK(!case_refused(HEAD INSTRUMENTS OPEN_ROUTE(
+        "where = { workflowTask = { fields = { Bench = { value = [ \"3\" ]; }; }; }; };")));
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = (\n { name = \"r\"; on = \"automationInputGenerator.completed\"; job = "
+            "\"deliver\"; instrument = \"hamilton-1\"; only_agent = true; } );\n",
+            6, "\"only_agent\" is not for job = \"deliver\"");
+}
+
+static void names_in_where(void)
+{
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { workflowTask = {\n shema = { name = [ \"W\" ]; }; }; };"), 6,
+            "\"where\": workflowTask.shema: not a member");
+    lf_config_free(
+        case_load(HEAD INSTRUMENTS ROUTE("where = { workflowTask = {\n novel = [ \"W\" ]; }; };")));
+    NEED(case_report.count == 1);
+    CHECK_INT(case_report.problems[0].line, 6);
+    CHECK_HAS(case_report.problems[0].text, "workflowTask.novel: perhaps a member");
+}
+
 static void maps(void)
 {
     MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = 5; };"), 5,
@@ -400,8 +436,9 @@ static void names_of_the_procedure(void)
             "\"outputs\"|no value \"wieght\"|did you mean \"weight\"|weight, unit");
     MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = { wanted = \"Target\"; };"), 5,
             "\"inputs\"|no input \"wanted\"|It has: target");
-    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; "
-                             "instrument = \"balance-1\"; procedure = \"dose\"; } );\n",
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; "
+            "instrument = \"balance-1\"; procedure = \"dose\"; } );\n",
             5, "\"dose\" needs the input \"amount\"|add it to \"inputs\"");
     MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = \"Mass\"; unit = \"Mass\"; };"), 5,
             "\"weight\" and \"unit\" both go to the field \"Mass\"");
@@ -413,11 +450,11 @@ static void names_of_the_procedure(void)
 
 static void a_silent_driver(void)
 {
-    CHECK(
-        !case_refused(HEAD INSTRUMENTS
-                      "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; instrument "
-                      "= \"balance-1\"; procedure = \"silent\"; inputs = { any = \"A\"; }; outputs = { other "
-                      "= \"B\"; }; } );\n"));
+    CHECK(!case_refused(
+        HEAD INSTRUMENTS
+        "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; instrument "
+        "= \"balance-1\"; procedure = \"silent\"; inputs = { any = \"A\"; }; outputs = { other "
+        "= \"B\"; }; } );\n"));
 }
 
 static void paths(void)
@@ -446,40 +483,41 @@ static void reports(void)
             "add \"collect\"|\"balance-1\"");
 }
 
-UNIT_TESTS("config mistakes",
-           {"an unknown key is named with its line and the nearest known one", unknown_key},
-           {"an unknown group is named with the nearest known one", unknown_group},
-           {"for a value of the wrong type, the message shows how to write it", wrong_type},
-           {"a value out of bounds is refused with the bounds", out_of_bounds},
-           {"a missing setting is named, with the line of its group", missing},
-           {"a removed setting is refused with the reason, whatever its value", removed},
-           {"an empty list is refused", empty_list},
-           {"a name that MQTT topics cannot hold is refused", bad_names},
-           {"a secret that others may read, that is gone or empty, is refused", secrets},
-           {"a missing file is named with its setting", missing_files},
-           {"a tenant that is not a plain https address is refused", tenants},
-           {"a password in an address is refused, and not shown", passwords_in_addresses},
-           {"there must be exactly one complete way to sign in", sign_in},
-           {"a broker that is not a plain mqtt address is refused", brokers},
-           {"link credentials need both files of a pair, and TLS; a WebSocket is refused with what to use",
-            link_credentials},
-           {"a proxy that cannot be used is refused, with the form that it needs", proxies},
-           {"an invalid MQTT topic filter is refused", topics},
-           {"an unknown driver is named with its instrument", unknown_driver},
-           {"two instruments with one name are refused", duplicate_instrument},
-           {"two instruments on one port or folder are refused", shared_port},
-           {"a driver's objection is reported with the line of the setting", driver_objects},
-           {"a collect rule must identify the run and the output configuration", collects},
-           {"a route to an unknown instrument is refused", route_to_nowhere},
-           {"two routes with one name are refused", duplicate_route},
-           {"a job that the driver cannot do is refused", job_beyond_the_driver},
-           {"only a collect route may leave out the instrument", instrument_left_out},
-           {"a task needs a procedure that exists, and only a task has one", procedures},
-           {"events must exist and fit the job", events},
-           {"a pattern that is malformed, given twice or inexact is refused", patterns},
-           {"maps go from names to fields", maps},
-           {"an input or output that the procedure does not have is refused with those it has",
-            names_of_the_procedure},
-           {"a driver that does not describe its procedures is believed", a_silent_driver},
-           {"a path that starts with the event's resource is refused, with the one that is right", paths},
-           {"a report as a file needs a run and a collect rule", reports}, )
+UNIT_TESTS(
+    "config mistakes", {"an unknown key is named with its line and the nearest known one", unknown_key},
+    {"an unknown group is named with the nearest known one", unknown_group},
+    {"for a value of the wrong type, the message shows how to write it", wrong_type},
+    {"a value out of bounds is refused with the bounds", out_of_bounds},
+    {"a missing setting is named, with the line of its group", missing},
+    {"a removed setting is refused with the reason, whatever its value", removed},
+    {"an empty list is refused", empty_list}, {"a name that MQTT topics cannot hold is refused", bad_names},
+    {"a secret that others may read, that is gone or empty, is refused", secrets},
+    {"a missing file is named with its setting", missing_files},
+    {"a tenant that is not a plain https address is refused", tenants},
+    {"a password in an address is refused, and not shown", passwords_in_addresses},
+    {"there must be exactly one complete way to sign in", sign_in},
+    {"a broker that is not a plain mqtt address is refused", brokers},
+    {"link credentials need both files of a pair, and TLS; a WebSocket is refused with what to use",
+     link_credentials},
+    {"a proxy that cannot be used is refused, with the form that it needs", proxies},
+    {"an invalid MQTT topic filter is refused", topics},
+    {"an unknown driver is named with its instrument", unknown_driver},
+    {"two instruments with one name are refused", duplicate_instrument},
+    {"two instruments on one port or folder are refused", shared_port},
+    {"a driver's objection is reported with the line of the setting", driver_objects},
+    {"a collect rule must identify the run and the output configuration", collects},
+    {"a route to an unknown instrument is refused", route_to_nowhere},
+    {"two routes with one name are refused", duplicate_route},
+    {"a job that the driver cannot do is refused", job_beyond_the_driver},
+    {"only a collect route may leave out the instrument", instrument_left_out},
+    {"a task needs a procedure that exists, and only a task has one", procedures},
+    {"events must exist and fit the job", events},
+    {"a pattern that is malformed, given twice or inexact is refused", patterns},
+    {"a task route must select its agent, or say that it is the only one", selection},
+    {"a name in where that events do not have is refused, and an unknown one warned of", names_in_where},
+    {"maps go from names to fields", maps},
+    {"an input or output that the procedure does not have is refused with those it has",
+     names_of_the_procedure},
+    {"a driver that does not describe its procedures is believed", a_silent_driver},
+    {"a path that starts with the event's resource is refused, with the one that is right", paths},
+    {"a report as a file needs a run and a collect rule", reports}, )

@@ -22,9 +22,13 @@ static const struct lf_setting *settings_of(const char *driver, struct lf_error 
     return NULL;
 }
 
-static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
+static enum lf_status pattern_check(const cJSON *json, const struct lf_texts *on,
+                                    void (*problem)(void *context, const char *path, const char *text,
+                                                    bool certain),
+                                    void *context, struct lf_error *err)
 {
     struct lf_pattern *pattern = NULL;
+    (void)on, (void)problem, (void)context;
     enum lf_status status = lf_pattern_compile(json, &pattern, err);
     lf_pattern_free(pattern);
     return status;

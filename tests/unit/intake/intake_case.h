@@ -10,18 +10,18 @@
 #define INSTRUMENTS                                                                                          \
     "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } "  \
     ");\n"
-#define ROUTES                                                                                               \
-    "routes = (\n"                                                                                           \
-    " { name = \"first\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
-    "\"robot\";\n"                                                                                           \
-    "   where = { automationInputGenerator = { assayRunId = [ \"run_1\" ]; }; }; },\n"                       \
-    " { name = \"other\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
-    "\"balance\";\n"                                                                                         \
-    "   where = { automationInputGenerator = { assayRunId = ( { anything-but = [ \"run_1\" ]; } ); }; };\n"  \
-    "   not_after = \"2h\"; },\n"                                                                            \
-    " { name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = \"balance\";\n" \
-    "   procedure = \"weigh\"; },\n"                                                                         \
-    " { name = \"by-hand\"; on = \"automationOutputProcessor.uploaded\"; job = \"collect\"; }\n"             \
+#define ROUTES                                                                                                                  \
+    "routes = (\n"                                                                                                              \
+    " { name = \"first\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "                        \
+    "\"robot\";\n"                                                                                                              \
+    "   where = { automationInputGenerator = { assayRunId = [ \"run_1\" ]; }; }; },\n"                                          \
+    " { name = \"other\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "                        \
+    "\"balance\";\n"                                                                                                            \
+    "   where = { automationInputGenerator = { assayRunId = ( { anything-but = [ \"run_1\" ]; } ); }; };\n"                     \
+    "   not_after = \"2h\"; },\n"                                                                                               \
+    " { name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; only_agent = true; instrument = \"balance\";\n" \
+    "   procedure = \"weigh\"; },\n"                                                                                            \
+    " { name = \"by-hand\"; on = \"automationOutputProcessor.uploaded\"; job = \"collect\"; }\n"                                \
     ");\n"
 
 /* What open_with and open_all made. */

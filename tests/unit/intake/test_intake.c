@@ -84,12 +84,12 @@ static void out_of_order(void)
 }
 
 /* `again` wants the same as `first`. */
-#define MORE_ROUTES                                                                                          \
-    " { name = \"again\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
-    "\"robot\"; },\n"                                                                                        \
-    " { name = \"both\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "      \
-    "\"balance\"; },\n"                                                                                      \
-    " { name = \"tare\"; on = \"workflowTask.*\"; job = \"task\"; instrument = \"balance\"; procedure = "    \
+#define MORE_ROUTES                                                                                                          \
+    " { name = \"again\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "                     \
+    "\"robot\"; },\n"                                                                                                        \
+    " { name = \"both\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "                      \
+    "\"balance\"; },\n"                                                                                                      \
+    " { name = \"tare\"; on = \"workflowTask.*\"; job = \"task\"; only_agent = true; instrument = \"balance\"; procedure = " \
     "\"tare\"; },\n"
 
 static void check_job(int64_t id, const char *route, const char *instrument)

@@ -130,7 +130,7 @@ static void no_second_job(void)
     struct lf_config *config = core_config(
         "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } );"
         "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
-        "\"robot\"; }, { name = \"t\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = "
+        "\"robot\"; }, { name = \"t\"; on = \"workflowTask.updated.status\"; job = \"task\"; only_agent = true; instrument = "
         "\"balance\"; procedure = \"weigh, twice\"; } );");
     struct lf_intake *intake;
     struct lf_jobs *jobs;
