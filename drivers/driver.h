@@ -18,10 +18,10 @@
  * Waits: a call that waits has a deadline (given to listen, the driver's own elsewhere) and watches
  * host->cancel. It returns LF_TIMEOUT or LF_CANCELLED then.
  *
- * Physical actions: before `act` of an LF_ONCE action the host has committed "about to act" to its journal.
- * If `act` fails after the instrument may have moved, the class of the error must be LF_UNKNOWN_OUTCOME; if
- * the instrument certainly did nothing, LF_TRANSIENT or LF_PERMANENT. After a crash in between, the host asks
- * `verify`.
+ * Physical actions: before `act` of an LF_ONCE action the host calls `prepare`, then commits "about to act"
+ * to its journal. If `act` fails after the instrument may have moved, the class of the error must be
+ * LF_UNKNOWN_OUTCOME; if the instrument certainly did nothing, LF_TRANSIENT or LF_PERMANENT. After a crash in
+ * between, the host asks `verify`.
  */
 #ifndef LABFERRY_DRIVER_H
 #define LABFERRY_DRIVER_H
@@ -122,6 +122,16 @@ struct lf_finding {
     size_t len;
 };
 
+/* A delivery that a place outside the agent remembers. Everything is borrowed for the call. */
+struct lf_witness {
+    const char *agent;  /* name of the agent that made it; "" when it is not known */
+    int64_t job;        /* number in that agent's journal */
+    const char *name;   /* of the file */
+    const char *sha256; /* of the parcel; "" when it is not known */
+    int64_t at_ms;      /* wall clock: when it began */
+    bool done;          /* false: it may have been cut short before the file became visible */
+};
+
 /* A request to a web interface of the instrument. Everything is borrowed for the call. */
 struct lf_http_request {
     const char *method;             /* "GET", "POST" ... */
@@ -150,11 +160,12 @@ const char *lf_http_header(const struct lf_http_response *response, const char *
 void lf_http_response_free(struct lf_http_response *response);
 
 /* What the host offers to a device. Valid from open to close. From connect to disconnect nothing in it is
- * NULL, and it may be called from within the device's calls. Before that only `instrument` is sure to be set.
- */
+ * NULL, and it may be called from within the device's calls. Before that only `instrument` and `agent` are
+ * sure to be set. */
 struct lf_host {
     void *self;
     const char *instrument;         /* its name, for messages */
+    const char *agent;              /* the agent's name, unique at its site */
     const struct lf_cancel *cancel; /* set when the agent stops or an operator cancels what is running */
     const struct lf_wake *wake;     /* readable when the host wants `listen` to return */
 
@@ -242,8 +253,13 @@ struct lf_driver {
      * nothing is known about inputs and values, and none is checked beforehand. */
     enum lf_status (*describe)(void *device, const struct lf_action *action, const struct lf_terms *terms,
                                struct lf_error *err);
+    /* prepare does what can be done of an LF_ONCE action without the instrument noticing, and refuses what
+     * `act` would refuse, so that after a crash its traces prove that `act` had not begun. It may be called
+     * again for the same job, then starts over, and its errors mean that nothing happened. NULL: nothing to
+     * prepare. */
+    enum lf_status (*prepare)(void *device, const struct lf_action *action, struct lf_error *err);
     /* act does the action and fills the outcome; see "Physical actions" above for the class of its errors. It
-     * also refuses what `repeat` refuses. NULL where repeat is. */
+     * also refuses what `repeat` refuses, and prepares what was not prepared. NULL where repeat is. */
     enum lf_status (*act)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                           struct lf_error *err);
     /* verify finds out whether an action that began was done, from evidence on the instrument; when it was,
@@ -251,6 +267,12 @@ struct lf_driver {
      * in err. NULL: always unknown; a person decides. */
     enum lf_verdict (*verify)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                               struct lf_error *err);
+
+    /* witnessed calls `each` with every delivery that a place outside the agent (the instrument's share)
+     * still remembers, of this agent and of others, in no order: an older copy of the journal lacks some of
+     * them. NULL: there is no such place. */
+    enum lf_status (*witnessed)(void *device, void (*each)(void *context, const struct lf_witness *delivery),
+                                void *context, struct lf_error *err);
 
     /* take copies the bytes of a finding to `to`, open and empty, at most `max` of them (else
      * LF_TOO_LARGE); `to` NULL asks only whether that version is still there.

@@ -226,6 +226,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
     const struct lf_driver *driver = status == LF_OK ? lf_driver_find(config->driver, err) : NULL;
     struct lf_instrument_options options = {
         .name = config->name,
+        .agent = agent->context.config->agent.name,
         .driver = driver,
         .values = config->settings,
         .expect_identity = config->expect_identity,

@@ -1,40 +1,45 @@
 /* Delivering: a parcel becomes a file in the inbox, completely or not at all, and at most once.
  *
- * An instrument takes a worklist as soon as it sees it, and may remove it at once. So a file that is gone may
- * have been *used*; delivering it again would run it twice. After a kill or a power cut at any moment, the
- * disk must therefore show whether the file was ever visible. A delivery goes through these states, each
- * durable before the next begins:
+ * An instrument takes a worklist as soon as it sees it, and may remove it at once; a person may empty the
+ * inbox at any moment. So a file that is gone proves nothing: it may have been *used*, and delivering it
+ * again would run it twice. After a kill or a power cut at any moment, what we left on the disk must show
+ * whether the file was ever visible. A delivery goes through these states, each durable before the next
+ * begins:
  *
- *   1 part     the bytes, complete and checked, under a hidden name (".plate.csv.part-12")
- *   2 about    the mark (delivery_record.c) says that the part is about to be published
- *   3 visible  the part was renamed to its final name, without replacing anything
- *   4 done     the mark says so, after the rename became durable
+ *   1 part     the bytes, complete and checked, under a hidden name (".plate.csv.part-12"). This is
+ * `prepare`; only then does the host commit that it is about to act 2 about    the mark (delivery_record.c)
+ * says that the part is about to be published 3 visible  the part was renamed to its final name, without
+ * replacing anything 4 done     the mark says so, after the rename became durable
  *
  * `verify` concludes from the mark, the part and the final name:
  *
  *   mark       part    final name        verdict
- *   none       any     any               not done: state 2 comes before 3 (a mark without "about" counts as
+ *   none       there   any               not done: state 2 comes before 3 (a mark without "about" counts as
  *                                        none)
+ *   none       gone    any               unknown: somebody removed what we left
  *   done       any     any               done
+ *   equal      any     any               done: a person confirmed it, see below
  *   about      any     has our digest    done
- *   about      gone    else, same boot   done: only the rename removes the part; the instrument took the file
- *   about      gone    else, other boot  unknown: a power cut may have lost the file, or the instrument took
- *                                        it
  *   about      there   else, same boot   not done: the rename would have removed the part
  *   about      there   else, other boot  unknown: the instrument may have seen the file before a power cut
  *                                        undid the rename
+ *   about      gone    else              unknown: the rename removed the part and the instrument took the
+ *                                        file, or somebody emptied the inbox
  *   linking    there   else              done if the part still has its second name, else unknown: the
  *                                        instrument may have taken the file before we removed the part
  *
  * "Same boot": the machine has not restarted since, so the kernel's view is complete. On a network mount, we
  * trust what the server calls durable.
  *
- * Publishing tries, in this order: rename without replacing; where the file system cannot (FUSE, NFS), a link
- * under the final name and removal of the part ("linking"); where there are no links either, a plain rename
- * after checking that the name is free. That last way can replace a file that a third party creates in
- * between. Creating the name first to reserve it would be worse: the instrument would see an empty worklist.
+ * Publishing tries, in this order: rename without replacing; a link under the final name and removal of the
+ * part ("linking"); a plain rename after checking that the name is free ("renaming"). File systems that lack
+ * one of them (FUSE, NFS, rclone) say so with many errors, so after any error that leaves both names as they
+ * were, the next way is tried. The last way can replace a file that a third party creates in between.
+ * Creating the name first to reserve it would be worse: the instrument would see an empty worklist.
  *
- * If the same content already has the name, the delivery is done without a mark: nothing became visible. */
+ * If an equal file already has the name, nothing the agent does would be seen by the instrument. `prepare`
+ * says so and whose it is, and leaves a mark "equal" for `verify`: a person removes the file, or confirms
+ * that the instrument shall use it. */
 #include "beneath.h"
 #include "convert.h"
 #include "delivery_record.h"
@@ -200,6 +205,24 @@ static enum lf_status refuse_taken(struct lf_folder *folder, const char *name, s
         folder->options.inbox, name);
 }
 
+static enum lf_status refuse_equal(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                   struct lf_error *err)
+{
+    char whose[LF_ERROR_TEXT / 2];
+    folder__record_whose(folder, delivery, whose, sizeof whose);
+    enum lf_status status = folder__record_clear(folder, delivery, err);
+    if (status == LF_OK)
+        status = folder__record_write(folder, delivery, "equal\n", err);
+    if (status != LF_OK)
+        return status;
+    return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
+                   "%s already has an equal file \"%s\" (%s), so the instrument would not notice another: "
+                   "remove it and `labferry retry %lld`, or `labferry confirm %lld` if the instrument shall "
+                   "use that one",
+                   folder->options.inbox, delivery->parcel->name, whose, (long long)delivery->job,
+                   (long long)delivery->job);
+}
+
 /* ---- state 3: visible ---- */
 
 static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_delivery *delivery,
@@ -214,31 +237,56 @@ static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_
     return status;
 }
 
+static enum lf_status publish_by(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                 enum lf_way way, struct lf_error *err)
+{
+    struct lf_file_info info;
+    const char *name = delivery->parcel->name;
+    if (way == LF_WAY_RENAME_NEW)
+        return lf_dir_rename_new(&folder->inbox, delivery->part, &folder->inbox, name, err);
+    if (way == LF_WAY_LINK)
+        return publish_by_link(folder, delivery, err);
+    if (!folder->options.overwrite && lf_dir_look(&folder->inbox, name, &info, err) == LF_OK)
+        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "the name is taken");
+    return lf_dir_rename_replace(&folder->inbox, delivery->part, &folder->inbox, name, err);
+}
+
+/* Would another way help, and does the disk show that this one did nothing? */
+static bool try_next(struct lf_folder *folder, const struct lf_delivery *delivery, enum lf_status status)
+{
+    struct lf_file_info part, there;
+    struct lf_error ignored;
+    switch (status) {
+    case LF_OK:
+    case LF_EXISTS:
+    case LF_DENIED:
+    case LF_FULL:
+    case LF_DISCONNECTED: return false;
+    default: break;
+    }
+    if (lf_dir_look(&folder->inbox, delivery->part, &part, &ignored) != LF_OK || part.names > 1)
+        return false;
+    status = lf_dir_look(&folder->inbox, delivery->parcel->name, &there, &ignored);
+    return status == LF_NOT_FOUND || (status == LF_OK && !lf_file_is_same(&part, &there));
+}
+
 /* LF_EXISTS: the name is taken. After another failure the state on disk says what happened, unless publishing
  * was not even *tried. */
 static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery, bool *tried,
                               struct lf_error *err)
 {
-    struct lf_file_info info;
-    const char *name = delivery->parcel->name;
-    bool replace = folder->options.overwrite;
-    enum lf_status status = LF_UNSUPPORTED;
-    *tried = true;
-    if (!replace && !folder->no_rename_new) {
-        status = lf_dir_rename_new(&folder->inbox, delivery->part, &folder->inbox, name, err);
-        folder->no_rename_new = status == LF_UNSUPPORTED;
+    static const char *const lines[] = {"", "linking\n", "renaming\n"};
+    enum lf_way way = folder->options.overwrite ? LF_WAY_RENAME : folder->way;
+    enum lf_status status;
+    for (;; way++) {
+        *tried = way == LF_WAY_RENAME_NEW || folder__record_add(folder, delivery, lines[way], err) == LF_OK;
+        if (!*tried)
+            return err->status;
+        status = publish_by(folder, delivery, way, err);
+        if (way == LF_WAY_RENAME || !try_next(folder, delivery, status))
+            return status;
+        folder->way = way + 1;
     }
-    if (!replace && status == LF_UNSUPPORTED) {
-        status = folder__record_add(folder, delivery, "linking\n", err);
-        *tried = status == LF_OK;
-        if (*tried)
-            status = publish_by_link(folder, delivery, err);
-    }
-    if (status != LF_UNSUPPORTED)
-        return status;
-    if (!replace && lf_dir_look(&folder->inbox, name, &info, err) == LF_OK)
-        return LF_EXISTS;
-    return lf_dir_rename_replace(&folder->inbox, delivery->part, &folder->inbox, name, err);
 }
 
 /* ---- the answer to the host ---- */
@@ -325,7 +373,7 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
     struct lf_error ignored;
     bool tried = false;
     const char *name = delivery->parcel->name;
-    enum lf_status status = folder__record_write(folder, delivery, err);
+    enum lf_status status = folder__record_write(folder, delivery, "about\n", err);
     if (status == LF_OK)
         status = publish(folder, delivery, &tried, err);
     if (!tried || status == LF_EXISTS) {
@@ -344,45 +392,69 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
     status = read_back(folder, delivery, outcome, err);
     if (status == LF_NO_MEMORY) /* delivered and durable: verify will say so once there is memory */
         return unknown(err, name);
-    if (status == LF_OK)
-        folder__record_settle(folder, delivery);
     return status;
+}
+
+enum lf_status folder__prepare(struct lf_folder *folder, const struct lf_action *action, struct lf_error *err)
+{
+    struct lf_delivery delivery = {0};
+    struct lf_error ignored;
+    enum taken taken = NAME_FREE;
+    folder->prepared = 0;
+    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(folder, &delivery, action, err) != LF_OK)
+        return err->status;
+    /* Traces of an earlier attempt, which a person overruled, must not count for this one. */
+    bool ready = folder__record_clear(folder, &delivery, err) == LF_OK
+                 && check_before(folder, action, err) == LF_OK && write_part(folder, &delivery, err) == LF_OK
+                 && look_at_name(folder, &delivery, &taken, err) == LF_OK;
+    if (ready && taken == NAME_SAME && !folder->options.overwrite)
+        return refuse_equal(folder, &delivery, err);
+    if (ready && taken == NAME_OTHER && !folder->options.overwrite)
+        ready = refuse_taken(folder, delivery.parcel->name, err) == LF_OK;
+    if (!ready) {
+        folder__record_clear(folder, &delivery, &ignored);
+        return err->status;
+    }
+    folder->prepared = action->job;
+    memcpy(folder->sha256, delivery.sha256, sizeof folder->sha256);
+    return LF_OK;
 }
 
 enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action *action,
                                struct lf_outcome *outcome, struct lf_error *err)
 {
     struct lf_delivery delivery = {0};
-    struct lf_error ignored;
-    enum taken taken = NAME_FREE;
-    /* Traces of an earlier attempt, which a person overruled, must not count for this one. */
-    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(&delivery, action, err) != LF_OK
-        || folder__record_clear(folder, &delivery, err) != LF_OK
-        || check_before(folder, action, err) != LF_OK)
+    if (!folder->prepared || folder->prepared != action->job) {
+        enum lf_status status = folder__prepare(folder, action, err);
+        if (status != LF_OK)
+            return status;
+    }
+    folder->prepared = 0;
+    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(folder, &delivery, action, err) != LF_OK)
         return err->status;
-    enum lf_status status = write_part(folder, &delivery, err);
-    if (status == LF_OK)
-        status = look_at_name(folder, &delivery, &taken, err);
-    if (status == LF_OK && taken == NAME_OTHER && !folder->options.overwrite)
-        status = refuse_taken(folder, delivery.parcel->name, err);
-    if (status == LF_OK && taken != NAME_SAME)
-        return bring_out(folder, action, &delivery, outcome, err);
-    folder__record_clear(folder, &delivery, &ignored);
-    return status == LF_OK ? report(folder, &delivery, NULL, outcome, err) : status;
+    memcpy(delivery.sha256, folder->sha256, sizeof delivery.sha256);
+    return bring_out(folder, action, &delivery, outcome, err);
 }
 
 /* ---- after a crash ---- */
 
-/* The table at the top. */
-static enum lf_verdict conclude(const struct lf_mark *mark, const struct lf_file_info *part, bool same)
+/* The table at the top. *why is the reason of "unknown". */
+static enum lf_verdict conclude(const struct lf_mark *mark, const struct lf_file_info *part, bool same,
+                                const char **why)
 {
-    if (mark->done || same)
+    if (!mark->about) {
+        *why = "the agent's mark and its unfinished file are gone";
+        return part && part->names <= 1 ? LF_VERDICT_NOT_DONE : LF_VERDICT_UNKNOWN;
+    }
+    if (mark->done || mark->equal || same)
         return LF_VERDICT_DONE;
-    if (mark->linking && part)
-        return part->names > 1 ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
-    if (!mark->same_boot)
+    *why = "the file is not in the inbox: the instrument took it, or somebody removed it";
+    if (!part)
         return LF_VERDICT_UNKNOWN;
-    return part ? LF_VERDICT_NOT_DONE : LF_VERDICT_DONE;
+    if (mark->linking)
+        return part->names > 1 ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
+    *why = "the machine restarted just when the file was about to become visible";
+    return mark->same_boot ? LF_VERDICT_NOT_DONE : LF_VERDICT_UNKNOWN;
 }
 
 static enum lf_verdict cannot_tell(struct lf_folder *folder, const struct lf_error *err)
@@ -395,15 +467,13 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
                                struct lf_outcome *outcome, struct lf_error *err)
 {
     struct lf_delivery delivery = {0};
-    struct lf_mark mark;
+    struct lf_mark mark = {0};
     struct lf_file_info info, *part = &info;
     struct lf_error ignored;
-    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(&delivery, action, err) != LF_OK)
+    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(folder, &delivery, action, err) != LF_OK)
         return cannot_tell(folder, err);
     enum lf_status status = folder__record_read(folder, &delivery, &mark, err);
-    if (status == LF_NOT_FOUND || (status == LF_OK && !mark.about))
-        return LF_VERDICT_NOT_DONE;
-    if (status != LF_OK)
+    if (status != LF_OK && status != LF_NOT_FOUND)
         return cannot_tell(folder, err);
     status = lf_dir_look(&folder->inbox, delivery.part, &info, err);
     if (status == LF_NOT_FOUND) {
@@ -413,18 +483,22 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
         return cannot_tell(folder, err);
     }
     char sha256[LF_SHA256_HEX] = "";
+    const char *why = "";
     memcpy(delivery.sha256, mark.sha256, sizeof mark.sha256);
     status = folder__digest(&folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
-    bool same = status == LF_OK && !strcmp(sha256, mark.sha256);
-    if (status != LF_OK && status != LF_NOT_FOUND && !mark.done)
+    bool same = mark.about && status == LF_OK && !strcmp(sha256, mark.sha256);
+    if (status != LF_OK && status != LF_NOT_FOUND && mark.about && !mark.done)
         return cannot_tell(folder, err);
     const char *unread = status == LF_OK && !same ? "another file has that name now" : why_unread(status);
-    enum lf_verdict verdict = conclude(&mark, part, same);
+    enum lf_verdict verdict = conclude(&mark, part, same, &why);
+    if (verdict == LF_VERDICT_UNKNOWN) {
+        lf_fail(err, LF_NOT_FOUND, LF_UNKNOWN_OUTCOME, "%s", why);
+        return cannot_tell(folder, err);
+    }
     if (verdict == LF_VERDICT_DONE) {
         if (part)
             lf_dir_remove(&folder->inbox, delivery.part, &ignored);
-        if (report(folder, &delivery, unread, outcome, err) == LF_OK)
-            folder__record_settle(folder, &delivery);
+        report(folder, &delivery, unread, outcome, err);
     }
     return verdict;
 }

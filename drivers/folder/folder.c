@@ -16,12 +16,13 @@
 #include "beneath.h"
 #include "delivery_record.h"
 #include "os/path.h"
+#include "own.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char LOCK_NAME[] = ".labferry.lock";
+static const char LOCK_NAME[] = "lock", OLD_LOCK_NAME[] = ".labferry.lock";
 
 /* ---- opening ---- */
 
@@ -108,43 +109,85 @@ static void sign_lock(const struct lf_file *lock, const char *instrument)
         lf_file_write_at(lock, 0, text, strlen(text), &ignored);
 }
 
-static enum lf_status take_lock(struct lf_folder *folder, const struct lf_dir *dir, const char *path,
-                                struct lf_file *lock, struct lf_error *err)
+static enum lf_status lock_file(const struct lf_dir *dir, const char *name, enum lf_file_mode mode,
+                                const char *path, struct lf_file *lock, struct lf_error *err)
 {
-    if (!lf_dir_is_open(dir))
-        return LF_OK;
-    enum lf_status status = lf_dir_open_file(dir, LOCK_NAME, LF_FILE_KEEP, LF_PUBLIC, lock, err);
+    enum lf_status status = lf_dir_open_file(dir, name, mode, LF_PUBLIC, lock, err);
+    if (status == LF_NOT_FOUND)
+        return status;
     if (status != LF_OK)
         return lf_error_prefix(
-            err, "cannot create the lock file %s/%s, which keeps a second agent out (or set lock = false)",
-            path, LOCK_NAME);
+            err, "cannot create the lock file for %s, which keeps a second agent out (or set lock = false)",
+            path);
     switch (lf_file_lock(lock, err)) {
-    case LF_OK: sign_lock(lock, folder->host->instrument); return LF_OK;
+    case LF_OK: return LF_OK;
     case LF_BUSY:
-        return lf_fail(err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
-                       "another agent uses %s (see %s/%s): stop it, or give each agent its own folder", path,
-                       path, LOCK_NAME);
+        return lf_fail(
+            err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
+            "another agent uses %s (see the file \"%s\" in .labferry): stop it, or give each agent "
+            "its own folder",
+            path, name);
     case LF_UNSUPPORTED:
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
                        "the file system of %s has no locks: make sure that no second agent uses it, and set "
                        "lock = false",
                        path);
-    default: return lf_error_prefix(err, "cannot lock %s/%s", path, LOCK_NAME);
+    default: return lf_error_prefix(err, "cannot lock %s", path);
     }
 }
 
-static enum lf_status lock_folders(struct lf_folder *folder, struct lf_error *err)
+/* An agent of an older version may hold the lock where it used to lie. */
+static enum lf_status remove_old_lock(const struct lf_dir *dir, const char *path, struct lf_error *err)
 {
-    const struct lf_folder_options *o = &folder->options;
+    struct lf_file old = {0};
+    struct lf_error ignored, busy;
+    enum lf_status status = lock_file(dir, OLD_LOCK_NAME, LF_FILE_CHANGE, path, &old, &busy);
+    if (status == LF_OK)
+        lf_dir_remove(dir, OLD_LOCK_NAME, &ignored);
+    lf_file_close(&old);
+    if (status != LF_BUSY)
+        return LF_OK;
+    *err = busy;
+    return status;
+}
+
+static enum lf_status take_lock(struct lf_folder *folder, const struct lf_dir *dir, const struct lf_dir *own,
+                                const char *path, struct lf_file *lock, struct lf_error *err)
+{
+    enum lf_status status = lock_file(own, LOCK_NAME, LF_FILE_KEEP, path, lock, err);
+    if (status == LF_OK)
+        sign_lock(lock, folder->host->instrument);
+    return status == LF_OK ? remove_old_lock(dir, path, err) : status;
+}
+
+/* Is one folder used for both? */
+static bool is_shared(const struct lf_folder *folder)
+{
     struct lf_file_info in, out;
     struct lf_error ignored;
-    enum lf_status status = take_lock(folder, &folder->inbox, o->inbox, &folder->inbox_lock, err);
-    if (status != LF_OK || !lf_dir_is_open(&folder->outbox))
+    return lf_dir_is_open(&folder->inbox) && lf_dir_look_self(&folder->inbox, &in, &ignored) == LF_OK
+           && lf_dir_look_self(&folder->outbox, &out, &ignored) == LF_OK && lf_file_is_same(&in, &out);
+}
+
+/* Our own folders, and the locks in them. */
+static enum lf_status open_own(struct lf_folder *folder, struct lf_error *err)
+{
+    const struct lf_folder_options *o = &folder->options;
+    struct lf_dir own = {0};
+    enum lf_status status = LF_OK;
+    if (o->inbox)
+        status = folder__own_open(o->inbox, &folder->inbox, o->marks_dir, &folder->marks, err);
+    if (status == LF_OK && o->inbox && o->lock)
+        status = take_lock(folder, &folder->inbox, &folder->marks, o->inbox, &folder->inbox_lock, err);
+    if (status == LF_OK && o->inbox)
+        folder__record_adopt(folder);
+    if (status != LF_OK || !o->outbox || !o->lock || is_shared(folder))
         return status;
-    if (lf_dir_is_open(&folder->inbox) && lf_dir_look_self(&folder->inbox, &in, &ignored) == LF_OK
-        && lf_dir_look_self(&folder->outbox, &out, &ignored) == LF_OK && lf_file_is_same(&in, &out))
-        return LF_OK; /* one folder for both: one lock */
-    return take_lock(folder, &folder->outbox, o->outbox, &folder->outbox_lock, err);
+    status = folder__own_open(o->outbox, &folder->outbox, o->marks_dir, &own, err);
+    if (status == LF_OK)
+        status = take_lock(folder, &folder->outbox, &own, o->outbox, &folder->outbox_lock, err);
+    lf_dir_close(&own);
+    return status;
 }
 
 void folder__watch_failed(struct lf_folder *folder, const struct lf_error *err)
@@ -186,9 +229,10 @@ static void folder_disconnect(void *device)
     folder->watching = false;
     lf_file_close(&folder->inbox_lock);
     lf_file_close(&folder->outbox_lock);
+    lf_dir_close(&folder->marks);
     lf_dir_close(&folder->inbox);
     lf_dir_close(&folder->outbox);
-    folder->settled_count = 0; /* the files stay, and are removed with the leftovers */
+    folder->prepared = 0;
 }
 
 static void folder_close(void *device)
@@ -208,13 +252,12 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
     if (open_folder(o->inbox, "inbox", true, &folder->inbox, err) != LF_OK
         || open_folder(o->outbox, "outbox", o->archive != NULL, &folder->outbox, err) != LF_OK
         || check_marker(folder, &folder->inbox, o->inbox, err) != LF_OK
-        || check_marker(folder, &folder->outbox, o->outbox, err) != LF_OK
-        || (o->lock && lock_folders(folder, err) != LF_OK))
+        || check_marker(folder, &folder->outbox, o->outbox, err) != LF_OK || open_own(folder, err) != LF_OK)
         return err->status; /* disconnect follows */
     start_watching(folder);
-    folder->no_rename_new = false;
-    folder->connected = folder->next_scan = lf_clock_mono_ms();
-    folder->next_sweep = folder->connected + INT64_C(3600) * 1000;
+    folder->way = LF_WAY_RENAME_NEW;
+    folder->next_scan = lf_clock_mono_ms();
+    folder->next_sweep = folder->next_scan + INT64_C(3600) * 1000;
     return LF_OK;
 }
 
@@ -273,6 +316,13 @@ static enum lf_status folder_repeat(void *device, const struct lf_action *action
     return LF_OK;
 }
 
+static enum lf_status folder_prepare(void *device, const struct lf_action *action, struct lf_error *err)
+{
+    enum lf_repeat repeat;
+    enum lf_status status = folder_repeat(device, action, &repeat, err);
+    return status == LF_OK ? folder__prepare(device, action, err) : status;
+}
+
 static enum lf_status folder_act(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                                  struct lf_error *err)
 {
@@ -304,8 +354,10 @@ const struct lf_driver lf_driver_folder = {
     .disconnect = folder_disconnect,
     .listen = folder_listen,
     .repeat = folder_repeat,
+    .prepare = folder_prepare,
     .act = folder_act,
     .verify = folder_verify,
+    .witnessed = folder__witnessed,
     .take = folder__take,
     .archive = folder__archive,
 };

@@ -2,6 +2,7 @@
 #ifndef LF_FOLDER_FOLDER_H
 #define LF_FOLDER_FOLDER_H
 
+#include "base/digest.h"
 #include "options.h"
 #include "os/dir.h"
 #include "os/watch.h"
@@ -26,23 +27,18 @@ struct lf_entries {
     size_t count, room;
 };
 
-enum { LF_SETTLED_MAX = 256, LF_MARK_NAME = 64 };
-
-/* A delivery whose mark may go once the host has surely committed it. */
-struct lf_settled {
-    char mark[LF_MARK_NAME];
-    int64_t since; /* mono ms */
-};
+/* How a file becomes visible, best way first; deliver.c says why. */
+enum lf_way { LF_WAY_RENAME_NEW, LF_WAY_LINK, LF_WAY_RENAME };
 
 struct lf_folder {
     const struct lf_host *host;
     struct lf_folder_options options;
     struct lf_dir inbox, outbox; /* open while connected and used */
+    struct lf_dir marks;         /* our own folder for the inbox */
     struct lf_file inbox_lock, outbox_lock;
-    bool no_rename_new; /* this inbox has proved unable to rename without replacing */
-    int64_t connected;  /* mono ms */
-    struct lf_settled settled[LF_SETTLED_MAX];
-    size_t settled_count;
+    enum lf_way way;            /* the best one that this inbox has not proved unable to do */
+    int64_t prepared;           /* the job whose unfinished file is complete; 0: none */
+    char sha256[LF_SHA256_HEX]; /* of that file */
     int64_t next_sweep;
     struct lf_watch watch;
     bool outbox_remote, watching;
@@ -58,6 +54,8 @@ enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err);
 void folder__watch_failed(struct lf_folder *folder, const struct lf_error *err);
 
 /* deliver.c */
+enum lf_status folder__prepare(struct lf_folder *folder, const struct lf_action *action,
+                               struct lf_error *err);
 enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action *action,
                                struct lf_outcome *outcome, struct lf_error *err);
 enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action *action,

@@ -49,7 +49,7 @@ void folder__read_options(const struct lf_values *values, struct lf_folder_optio
 {
     *o = (struct lf_folder_options){0};
     lf_values_fill(values, o);
-    const char **texts[] = {&o->inbox,       &o->outbox,     &o->mount_marker, &o->file_mode,
+    const char **texts[] = {&o->inbox,       &o->outbox,     &o->mount_marker, &o->file_mode, &o->marks_dir,
                             &o->done_marker, &o->end_marker, &o->sidecar,      &o->archive};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i] && !**texts[i])
@@ -99,6 +99,7 @@ static enum lf_status check_all(const struct lf_values *values, const struct lf_
     } rules[] = {
         {"inbox", bad_path(o->inbox), "give an absolute path"},
         {"outbox", bad_path(o->outbox), "give an absolute path"},
+        {"marks_dir", bad_path(o->marks_dir), "give an absolute path"},
         {"file_mode", !o->mode, "give an octal mode between 0400 and 0777, like 0664"},
         {"results", bad_globs(&o->results), glob},
         {"ignore", bad_globs(&o->ignore), glob},

@@ -23,6 +23,9 @@ enum { FOLDER_DAY_MS = 24 * 60 * 60 * 1000 };
       "File that must exist (a name is looked up in inbox and outbox) to show that the "                     \
       "share is really mounted. Its first line, if any, is the identity of the "                             \
       "instrument.")                                                                                         \
+    X(const char *, marks_dir, LF_PATH, NULL,                                                                \
+      "Folder for the agent's delivery marks and locks, best on the same share; default: "                   \
+      ".labferry beside inbox and outbox, or in them where the agent may not write there.")                  \
     X(bool, lock, LF_BOOL, "true",                                                                           \
       "Keep a second agent out with a lock file; turn off for folders that are read-only.")                  \
     X(bool, overwrite, LF_BOOL, "false",                                                                     \

@@ -130,6 +130,19 @@ enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const stru
     return status;
 }
 
+enum lf_status lf_instrument_prepare(struct lf_instrument *instrument, const struct lf_action *action,
+                                     struct lf_error *err)
+{
+    enum lf_status status = must_be_connected(instrument, err);
+    if (status != LF_OK || !instrument->driver->prepare)
+        return status;
+    set_busy(instrument, true, action->job);
+    status = instrument->driver->prepare(instrument->device, action, err);
+    judge(instrument, status, err);
+    set_busy(instrument, false, 0);
+    return status;
+}
+
 enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
                                  struct lf_outcome *outcome, struct lf_error *err)
 {
@@ -167,6 +180,19 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
     }
     set_busy(instrument, false, 0);
     return verdict;
+}
+
+enum lf_status lf_instrument_witnessed(struct lf_instrument *instrument,
+                                       void (*each)(void *context, const struct lf_witness *delivery),
+                                       void *context, struct lf_error *err)
+{
+    enum lf_status status = must_be_connected(instrument, err);
+    if (status == LF_OK && !instrument->driver->witnessed)
+        status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s remembers no deliveries", instrument->name);
+    if (status == LF_OK)
+        status = instrument->driver->witnessed(instrument->device, each, context, err);
+    judge(instrument, status, err);
+    return status;
 }
 
 enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version,

@@ -73,6 +73,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     instrument->host = (struct lf_host){
         .self = instrument,
         .instrument = instrument->name,
+        .agent = options->agent ? options->agent : "agent",
         .cancel = &instrument->cancel,
         .wake = &instrument->wake,
         .found = host_found,

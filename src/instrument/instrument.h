@@ -13,6 +13,7 @@ struct lf_instrument;
 
 struct lf_instrument_options {
     const char *name;
+    const char *agent; /* the agent's name, for the driver; borrowed until lf_instrument_close */
     const struct lf_driver *driver;
     const struct lf_values *values; /* borrowed until lf_instrument_close */
     const char *expect_identity;    /* NULL: any; else the identity must be this or contain it */
@@ -85,6 +86,12 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
  * LF_DISCONNECTED) ---- */
 enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const struct lf_action *action,
                                     enum lf_repeat *repeat, struct lf_error *err);
+/* See lf_driver.prepare and lf_driver.witnessed. LF_UNSUPPORTED: nothing outside the agent remembers. */
+enum lf_status lf_instrument_prepare(struct lf_instrument *instrument, const struct lf_action *action,
+                                     struct lf_error *err);
+enum lf_status lf_instrument_witnessed(struct lf_instrument *instrument,
+                                       void (*each)(void *context, const struct lf_witness *delivery),
+                                       void *context, struct lf_error *err);
 enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
                                  struct lf_outcome *outcome, struct lf_error *err);
 enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const struct lf_action *action,

@@ -187,8 +187,6 @@ static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, co
 {
     const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
     const struct job_step *step = job__step_find(kind, job->step);
-    if (!step || !step->acted || !step[1].name)
-        return not_now(job, "confirmed", err);
     struct job_work work = {.jobs = jobs, .job = job};
     struct lf_outcome outcome = {0};
     enum lf_status status = outcome_of(values, &outcome, err);
@@ -209,8 +207,8 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (job.state != LF_JOB_HELD || (job.class != LF_UNKNOWN_OUTCOME && !job.acting))
-        status = not_now(&job, "confirmed: only an action with an unknown outcome can be", err);
+    if (!job__can_confirm(&job))
+        status = not_now(&job, "confirmed: only a held action of an instrument can be", err);
     else
         status = go_on_as_done(jobs, &job, values, err);
     return put_down(jobs, &job, status, who, "confirmed: it happened", err);

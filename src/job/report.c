@@ -22,6 +22,13 @@ bool job__can_assign(const struct lf_job *job)
            && !lf_job_int(job, LF_JOB_SAME_AS, 0);
 }
 
+bool job__can_confirm(const struct lf_job *job)
+{
+    const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
+    const struct job_step *step = kind ? job__step_find(kind, job->step) : NULL;
+    return job->state == LF_JOB_HELD && step && step->acted && step[1].name;
+}
+
 /* What a person can do with a job, in words and as verbs. */
 struct ways {
     const char *help, *verbs[4];
@@ -40,6 +47,8 @@ static const struct ways *ways_on(const struct lf_job *job)
                  "configuration; cancel",
                  {"retry", "assign", "cancel"}},
         fix = {"retry: once the cause is fixed; cancel", {"retry", "cancel"}},
+        act = {"retry: once the cause is fixed; confirm: it was done by hand; cancel",
+               {"retry", "confirm", "cancel"}},
         reported = {"to run it again, set the workflow task back in Benchling", {0}};
     if (job->state == LF_JOB_WAITING)
         return &wait;
@@ -50,7 +59,7 @@ static const struct ways *ways_on(const struct lf_job *job)
     if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
         return &doubt;
     if (!job__can_assign(job))
-        return &fix;
+        return job__can_confirm(job) ? &act : &fix;
     return strcmp(job->step, lf_job_kind_find(job->kind)->assign_step) != 0 ? &wrong : &whose;
 }
 

@@ -1,8 +1,8 @@
 /* One step of a job, and what follows from it.
  *
- * The rule for physical actions whose class is `once`: commit "about to act" (job->acting) -> act -> commit
- * the outcome. A job claimed with acting set was interrupted in between: the driver's verify decides, and if
- * it does not know, the job is held.
+ * The rule for physical actions whose class is `once`: prepare (the instrument does not notice) -> commit
+ * "about to act" (job->acting) -> act -> commit the outcome. A job claimed with acting set was interrupted in
+ * between: the driver's verify decides, and if it does not know, the job is held.
  *
  * What follows from an error is decided by its class alone (see after_error); a step never retries by itself.
  */
@@ -184,6 +184,9 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
     if (status != LF_OK)
         return status;
     if (repeat == LF_ONCE) {
+        status = lf_instrument_prepare(work->instrument, &action, err);
+        if (status != LF_OK)
+            return status;
         job->acting = true;
         status = job__save(work->jobs, job, "agent", NULL, err);
         if (status != LF_OK) {

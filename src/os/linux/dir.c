@@ -145,6 +145,7 @@ static enum lf_status rename_failed(struct lf_error *err)
     case EXDEV: return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the folders are on different file systems");
     case EINVAL:
     case ENOSYS:
+    case EPERM: /* or not allowed: then no other way is either */
     case ENOTSUP: return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the file system does not support this");
     default: return os__fail(err);
     }
@@ -171,7 +172,7 @@ enum lf_status lf_dir_link(const struct lf_dir *from, const char *name, const st
 {
     if (linkat(fd_of(from), name, fd_of(to), new_name, 0) == 0)
         return LF_OK;
-    if (errno == EPERM || errno == EMLINK)
+    if (errno == EMLINK)
         errno = ENOTSUP;
     return rename_failed(err);
 }

@@ -87,6 +87,7 @@ static void stand_open(struct stand *stand, const char *const *settings)
     NEED(lf_wake_open(&stand->wake, &stand->err) == LF_OK);
     stand->host = (struct lf_host){.self = stand,
                                    .instrument = "instrument-1",
+                                   .agent = "bench-1",
                                    .cancel = &stand->cancel,
                                    .wake = &stand->wake,
                                    .found = on_found,
@@ -212,7 +213,7 @@ static void failed_open(void)
     const char *const *settings = fixture.begin(false);
     struct lf_values *values = values_of(settings);
     for (unsigned n = 1; unit_failing(n); n++) {
-        struct lf_host host = {.instrument = "instrument-1"};
+        struct lf_host host = {.instrument = "instrument-1", .agent = "bench-1"};
         struct lf_error err = {0};
         void *device = NULL;
         enum lf_status status = fixture.driver->open(values, &host, &device, &err);
@@ -432,6 +433,9 @@ static void act_traced(const char *const *settings, int64_t job)
     stand_open(&stand, settings);
     if (stand_connect(&stand) != LF_OK)
         _exit(78);
+    if (fixture.driver->prepare
+        && fixture.driver->prepare(stand.device, fixture.action(job), &stand.err) != LF_OK)
+        _exit(79);
     raise(SIGSTOP);
     act(&stand, job);
     raise(SIGSTOP);

@@ -76,11 +76,13 @@ void bench_open(struct bench *bench, const char *const *settings)
     make_folder(bench->inbox, "inbox");
     make_folder(bench->outbox, "outbox");
     make_folder(bench->spool, "spool");
+    snprintf(bench->marks, sizeof bench->marks, "%s/.labferry/inbox", unit_folder());
     set_all(bench, settings);
     NEED(lf_cancel_open(&bench->cancel, &err) == LF_OK);
     NEED(lf_wake_open(&bench->wake, &err) == LF_OK);
     bench->host = (struct lf_host){.self = bench,
                                    .instrument = "reader",
+                                   .agent = "bench-3",
                                    .cancel = &bench->cancel,
                                    .wake = &bench->wake,
                                    .found = on_found,

@@ -19,6 +19,7 @@ struct bench_finding {
 
 struct bench {
     char inbox[BENCH_PATH], outbox[BENCH_PATH], spool[BENCH_PATH];
+    char marks[BENCH_PATH]; // the agent's own folder for the inbox
     struct lf_values *values;
     struct lf_host host;
     struct lf_cancel cancel;

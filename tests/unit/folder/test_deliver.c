@@ -69,13 +69,70 @@ static void mode_is_as_set(void)
     end();
 }
 
-static void same_content_is_done(void)
+static int unlink_there(void)
+{
+    char path[BENCH_PATH + 32];
+    snprintf(path, sizeof path, "%s/plate.csv", bench.inbox);
+    return unlink(path);
+}
+
+static enum lf_status prepare(const struct lf_action *action)
+{
+    memset(&err, 0, sizeof err);
+    return lf_driver_folder.prepare(bench.device, action, &err);
+}
+
+// The same worklist for two runs, say a daily control: the instrument must not miss the second, and nobody
+// may run the first twice.
+static void equal_file_is_asked_about(void)
+{
+    start(NULL);
+    CHECK_INT(deliver(bench_parcel(&bench, 12, "plate.csv", "abc")), LF_OK);
+    CHECK_INT(prepare(bench_parcel(&bench, 13, "plate.csv", "abc")), LF_EXISTS);
+    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(err.text, "equal");
+    CHECK_HAS(err.text, "put there by job 12 at ");
+    CHECK_HAS(err.text, "labferry retry 13");
+    CHECK_HAS(err.text, "labferry confirm 13");
+    CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
+    // a person confirms: what `deliver` left and what the step after it reads agree
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 13, "plate.csv", "abc"), &outcome,
+                                      &err),
+              LF_VERDICT_DONE);
+    CHECK_STR(outcome.sha256, ABC);
+    // or removes it and retries
+    CHECK_INT(unlink_there(), 0);
+    CHECK_INT(deliver(bench_parcel(&bench, 13, "plate.csv", "abc")), LF_OK);
+    CHECK_STR(bench_text(bench.inbox, "plate.csv"), "abc");
+    end();
+}
+
+static void equal_file_of_others(void)
 {
     start(NULL);
     bench_write(bench.inbox, "plate.csv", "abc");
+    CHECK_INT(deliver(bench_parcel(&bench, 12, "plate.csv", "abc")), LF_EXISTS);
+    CHECK_HAS(err.text, "not put there by an agent, as far as is known");
+    bench.host.agent = "bench-4";
+    CHECK_INT(unlink_there(), 0);
     CHECK_INT(deliver(bench_parcel(&bench, 12, "plate.csv", "abc")), LF_OK);
-    CHECK_STR(outcome.sha256, ABC);
-    CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
+    bench.host.agent = "bench-3";
+    CHECK_INT(deliver(bench_parcel(&bench, 12, "plate.csv", "abc")), LF_EXISTS);
+    CHECK_HAS(err.text, "put there by job 12 of the agent bench-4 at ");
+    end();
+}
+
+static void prepared_is_unseen(void)
+{
+    start(NULL);
+    const struct lf_action *action = bench_parcel(&bench, 12, "plate.csv", "abc");
+    CHECK_INT(prepare(action), LF_OK);
+    CHECK(!bench_exists(bench.inbox, "plate.csv"));
+    CHECK_INT(lf_driver_folder.verify(bench.device, action, &outcome, &err), LF_VERDICT_NOT_DONE);
+    CHECK_INT(prepare(action), LF_OK);
+    CHECK_INT(deliver(action), LF_OK);
+    CHECK_STR(bench_text(bench.inbox, "plate.csv"), "abc");
+    CHECK_INT(bench_count(bench.inbox, ""), 1);
     end();
 }
 
@@ -88,7 +145,7 @@ static void other_content_is_refused(void)
     CHECK_HAS(err.text, "overwrite = true");
     CHECK_STR(bench_text(bench.inbox, "plate.csv"), "older");
     CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
-    CHECK_INT(bench_count(bench.inbox, ".mark"), 0);
+    CHECK_INT(bench_count(bench.marks, ".mark"), 0);
     // the same length is no shortcut
     CHECK_INT(deliver(bench_parcel(&bench, 12, "plate.csv", "newer")), LF_EXISTS);
     CHECK_STR(bench_text(bench.inbox, "plate.csv"), "older");
@@ -222,7 +279,11 @@ UNIT_TESTS("folder: deliver",
             delivered_whole},
            {"delivering is an action that is never repeated automatically", class_is_once},
            {"a delivered file has the configured permissions whatever the umask", mode_is_as_set},
-           {"the same content under the same name counts as delivered", same_content_is_done},
+           {"an equal file under the same name is asked about, with whose it is; confirmed it is done",
+            equal_file_is_asked_about},
+           {"an equal file of another agent, or of nobody known, is named as that", equal_file_of_others},
+           {"what was prepared is not visible, proves that nothing was, and is delivered once",
+            prepared_is_unseen},
            {"other content under the same name is never overwritten and asks for a person",
             other_content_is_refused},
            {"a file is overwritten when the configuration says so", overwrites_when_configured},

@@ -79,9 +79,8 @@ static void delivering(const char *const *settings)
         if (status != LF_OK && !visible)
             CHECK_INT(err.class, LF_TRANSIENT);
         lf_outcome_free(&outcome);
-        enum lf_verdict verdict = lf_driver_folder.verify(bench.device, action, &outcome, &err);
-        if (status != LF_OK)
-            CHECK_INT(verdict, visible ? LF_VERDICT_DONE : LF_VERDICT_NOT_DONE);
+        if (visible) // else the host knows that nothing happened, and does not ask
+            CHECK_INT(lf_driver_folder.verify(bench.device, action, &outcome, &err), LF_VERDICT_DONE);
         lf_outcome_free(&outcome);
     }
     CHECK(n > 3 && n < 100);

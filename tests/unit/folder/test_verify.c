@@ -10,7 +10,7 @@
 
 // SHA-256 of "abc" (FIPS 180-4).
 #define ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-static const char MARK[] = ".labferry-12-ba7816bf8f01cfea.mark";
+static const char MARK[] = "bench-3-12-ba7816bf8f01cfea.mark";
 static const char PART[] = ".plate.csv.part-12";
 
 enum boot { SAME_BOOT, OTHER_BOOT };
@@ -28,7 +28,7 @@ static void make_mark(const char *lines, enum boot boot)
     CHECK(lf_boot_name(name));
     snprintf(text, sizeof text, "labferry delivery mark\nname plate.csv\nsha256 " ABC "\nboot %s\n%s",
              boot == SAME_BOOT ? name : "00000000-0000-0000-0000-000000000000", lines);
-    bench_write(bench.inbox, MARK, text);
+    bench_write(bench.marks, MARK, text);
 }
 
 static enum lf_verdict verdict_of(const char *lines, enum boot boot, bool part, enum file file)
@@ -56,14 +56,16 @@ static void expect(enum lf_verdict verdict, enum lf_verdict expected, const char
     bench_close(&bench);
     for (const char *const *name = (const char *const[]){MARK, PART, "plate.csv", NULL}; *name; name++) {
         char path[BENCH_PATH + 64];
-        snprintf(path, sizeof path, "%s/%s", bench.inbox, *name);
+        snprintf(path, sizeof path, "%s/%s", *name == MARK ? bench.marks : bench.inbox, *name);
         unlink(path);
     }
 }
 
 static void without_mark(void)
 {
-    expect(verdict_of(NULL, SAME_BOOT, false, ABSENT), LF_VERDICT_NOT_DONE, "nothing there");
+    expect(verdict_of(NULL, SAME_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "nothing there");
+    expect(verdict_of(NULL, SAME_BOOT, false, OURS), LF_VERDICT_UNKNOWN, "an equal file, whose is unknown");
+    expect(verdict_of("", SAME_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "mark cut short, part removed");
     expect(verdict_of(NULL, SAME_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE, "part only");
     expect(verdict_of(NULL, SAME_BOOT, true, OTHER), LF_VERDICT_NOT_DONE, "another file");
     expect(verdict_of("", SAME_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE, "mark cut short");
@@ -90,9 +92,10 @@ static void killed_before(void)
 static void killed_after(void)
 {
     expect(verdict_of("about\n", SAME_BOOT, false, OURS), LF_VERDICT_DONE, "there");
-    expect(verdict_of("about\n", SAME_BOOT, false, ABSENT), LF_VERDICT_DONE, "taken");
-    expect(verdict_of("about\n", SAME_BOOT, false, OTHER), LF_VERDICT_DONE, "taken and replaced");
-    expect(verdict_of("about\ndo", SAME_BOOT, false, ABSENT), LF_VERDICT_DONE, "killed while writing done");
+    expect(verdict_of("about\n", SAME_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "taken, or inbox emptied");
+    expect(verdict_of("about\n", SAME_BOOT, false, OTHER), LF_VERDICT_UNKNOWN, "replaced");
+    expect(verdict_of("about\ndo", SAME_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN,
+           "killed while writing done");
 }
 
 static void power_cut(void)
@@ -109,7 +112,10 @@ static void linking(void)
     expect(verdict_of("about\nlinking\n", SAME_BOOT, true, OURS), LF_VERDICT_DONE, "both names");
     expect(verdict_of("about\nlinking\n", SAME_BOOT, true, ABSENT), LF_VERDICT_UNKNOWN,
            "not linked, or taken");
-    expect(verdict_of("about\nlinking\n", SAME_BOOT, false, ABSENT), LF_VERDICT_DONE, "taken");
+    expect(verdict_of("about\nlinking\n", SAME_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN,
+           "taken, or inbox emptied");
+    expect(verdict_of("about\nlinking\nrenaming\n", SAME_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE,
+           "no links, killed before the rename");
     expect(verdict_of("about\nlinking\n", OTHER_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "taken, or lost");
 }
 
@@ -135,7 +141,7 @@ static void outcome_is_filled(void)
     CHECK_STR(outcome.sha256, ABC);
     CHECK_HAS(outcome.place, "/inbox/plate.csv");
     expect(LF_VERDICT_DONE, LF_VERDICT_DONE, "");
-    CHECK_INT(verdict_of("about\n", SAME_BOOT, false, ABSENT), LF_VERDICT_DONE);
+    CHECK_INT(verdict_of("about\ndone\n", SAME_BOOT, false, ABSENT), LF_VERDICT_DONE);
     CHECK_STR(outcome.sha256, "");
     CHECK_HAS(outcome.place, "taken");
     expect(LF_VERDICT_DONE, LF_VERDICT_DONE, "");
@@ -149,10 +155,14 @@ static void other_jobs_do_not_count(void)
     make_mark("about\ndone\n", SAME_BOOT);
     CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 13, "plate.csv", "abc"), &outcome,
                                       &err),
-              LF_VERDICT_NOT_DONE);
+              LF_VERDICT_UNKNOWN);
     CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abd"), &outcome,
                                       &err),
-              LF_VERDICT_NOT_DONE);
+              LF_VERDICT_UNKNOWN);
+    bench.host.agent = "bench-4";
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                      &err),
+              LF_VERDICT_UNKNOWN);
     bench_close(&bench);
 }
 
@@ -179,11 +189,12 @@ static void mark_of_garbage(void)
     struct lf_error err = {0};
     char path[BENCH_PATH + 64];
     bench_connect(&bench, NULL);
-    bench_write(bench.inbox, MARK, "\x01\x02 not a mark\nabout\ndone\n");
+    bench_write(bench.marks, MARK, "\x01\x02 not a mark\nabout\ndone\n");
+    bench_write(bench.inbox, PART, "abc");
     CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
                                       &err),
               LF_VERDICT_NOT_DONE);
-    snprintf(path, sizeof path, "%s/%s", bench.inbox, MARK);
+    snprintf(path, sizeof path, "%s/%s", bench.marks, MARK);
     unlink(path);
     CHECK_INT(symlink("/etc/hostname", path), 0); // a link is not our mark, and proves nothing
     CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
@@ -202,15 +213,17 @@ static void not_connected(void)
     bench_close(&bench);
 }
 
-UNIT_TESTS("folder: verify", {"without a complete mark nothing was ever visible: not done", without_mark},
+UNIT_TESTS("folder: verify",
+           {"without a complete mark only our own unfinished file shows that it was not done", without_mark},
            {"a mark that says done is believed, whatever became of the file", finished},
            {"killed before the rename: not done", killed_before},
-           {"killed after the rename: done, also when the instrument has taken the file", killed_after},
+           {"killed after the rename: done while the file is there, and unknown when it is gone",
+            killed_after},
            {"after a power cut the verdict is unknown unless it is certain", power_cut},
            {"where files are published by links, what cannot be known is unknown", linking},
            {"a linked file that the instrument moved away was delivered", linked_and_moved},
            {"verify fills the outcome as the delivery would have", outcome_is_filled},
-           {"the mark of another job or another content does not count", other_jobs_do_not_count},
+           {"the mark of another job, content or agent does not count", other_jobs_do_not_count},
            {"a delivery whose answer was lost is verified as done after a restart", answer_survives},
            {"a damaged mark counts as none, and a link in its place as unknown", mark_of_garbage},
            {"verify without a connection says unknown", not_connected}, )

@@ -1,0 +1,59 @@
+"""The inbox of an instrument as people and its software treat it: files that stay, folders that are emptied."""
+import unittest
+
+from whole import FAST, WithLab, config
+
+SIDE_BY_SIDE = 3
+
+
+class Inbox(WithLab):
+    def setUp(self):
+        super().setUp()
+        self.lab.start_all(config(), cloud=FAST, hamilton=None, balance=None)
+        self.inbox = self.lab.home / "hamilton/worklists"
+
+    def generate(self):
+        run = self.lab.ask_cloud("/sim/runs", {})["id"]
+        return self.lab.ask_cloud(f"/sim/runs/{run}/input", {"name": "qc.csv", "content": "Well,Volume\nA1,50\n"})
+
+    def held_second(self):
+        """The same worklist generated for two runs, and the instrument leaves it where it is."""
+        self.generate()
+        self.lab.wait_job("deliver")
+        before = (self.inbox / "qc.csv").stat()
+        self.generate()
+        self.lab.until("the second job", lambda: len(self.lab.jobs()) == 2)
+        job = self.lab.wait_state(2, "held")
+        after = (self.inbox / "qc.csv").stat()
+        self.assertEqual((before.st_ino, before.st_mtime_ns), (after.st_ino, after.st_mtime_ns), "nothing was touched")
+        return job
+
+    def test_equal_removed(self):
+        """a worklist equal to one that still lies there is held, with whose it is, and delivered once that is removed"""
+        job = self.held_second()
+        self.assertEqual(job["step"], "deliver")
+        self.assertIn("put there by job 1 at ", job["note"])
+        self.assertIn(f"labferry confirm {job['id']}", job["note"])
+        (self.inbox / "qc.csv").unlink()
+        self.lab.ask("retry", job=job["id"])
+        self.lab.wait_state(job["id"], "done")
+        self.assertTrue((self.inbox / "qc.csv").exists())
+
+    def test_equal_confirmed(self):
+        """a person can confirm that the instrument shall use the equal worklist that lies there"""
+        job = self.held_second()
+        self.assertIn("confirm", job["can"])
+        self.lab.ask("confirm", job=job["id"])
+        done = self.lab.wait_state(job["id"], "done")
+        self.assertIn("read back", done["note"])
+
+    def test_nothing_of_ours(self):
+        """the instrument's software sees nothing of the agent's in its folders"""
+        self.generate()
+        self.lab.wait_job("deliver")
+        self.assertEqual([path.name for path in self.inbox.iterdir()], ["qc.csv"])
+        self.assertEqual(list((self.lab.home / "hamilton/results").iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
