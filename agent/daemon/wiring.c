@@ -80,16 +80,10 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return status;
 }
 
-static enum lf_status gap(void *context, struct lf_error *err)
+static void online(void *context)
 {
     struct agent *agent = context;
-    return lf_intake_gap(agent->context.intake, err);
-}
-
-static void online(void *context, bool complete)
-{
-    struct agent *agent = context;
-    lf_intake_fill(agent->context.intake, complete);
+    lf_intake_connected(agent->context.intake);
     status_queue(&agent->context);
     lf_outbox_online(agent->context.outbox);
 }
@@ -281,7 +275,6 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
                                       .duplicate_payload = STATUS_DUPLICATE};
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,
-                                  .gap = gap,
                                   .online = online,
                                   .published = published,
                                   .concern = link_concern,

@@ -30,8 +30,8 @@ struct lf_event {
 /* Decodes one message into *event, owned (lf_event_free). Any bytes are safe. Errors (permanent): LF_INVALID,
  * saying what is wrong and where in the message; LF_TOO_LARGE. */
 enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event, struct lf_error *err);
-/* The same without the size limit, for an event whose missing properties were read from the API: it was too
- * large for its envelope. The API's answer was limited already. */
+/* The same without the size limit, for an event from the API's list, or whose missing properties were read
+ * from the API: there it may be larger than an envelope. The API's answer was limited already. */
 enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event,
                                          struct lf_error *err);
 void lf_event_free(struct lf_event *event);

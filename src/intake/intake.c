@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "event/key.h"
 #include "intake/parts.h"
+#include "journal/concern.h"
 #include "link/link.h"
 
 #include <stdio.h>
@@ -68,6 +69,21 @@ bool intake__count_first(struct lf_intake *intake, cJSON *counts, const char *na
     return first;
 }
 
+void intake__stands(struct lf_intake *intake, const char *about, const char *text, const char *todo)
+{
+    struct lf_error err = {0};
+    struct lf_concern concern = {.source = INTAKE_CONCERN,
+                                 .about = about,
+                                 .stands = true,
+                                 .text = text,
+                                 .todo = todo};
+    enum lf_status status = text ? lf_journal_concern(intake->journal, &concern, &err)
+                                 : lf_journal_concern_over(intake->journal, INTAKE_CONCERN, about, &err);
+    if (status != LF_OK)
+        lf_log_warning("intake", "cannot note what a person should know (%s): %s", text ? text : about,
+                       err.text);
+}
+
 static enum lf_status keep_bad(struct lf_intake *intake, const char *source, const char *topic,
                                struct lf_slice message, const char *why, struct lf_error *err)
 {
@@ -122,16 +138,24 @@ static void kick(void *intake, int64_t number, const char *text)
     lf_worker_kick(&((struct lf_intake *)intake)->poll.worker);
 }
 
-static enum lf_status take(struct lf_intake *intake, const char *source, const struct lf_event *event,
-                           struct lf_slice message, struct lf_error *err)
+static const char *source_of(enum intake_way way)
+{
+    return way == INTAKE_LIST ? "poll" : "mqtt";
+}
+
+static enum lf_status take(struct lf_intake *intake, enum intake_way way, const struct lf_event *event,
+                           struct lf_slice message, int64_t *added, struct lf_error *err)
 {
     bool lacking = (event->thin || event->excluded_count > 0 || !event->payload)
                    && intake__routes_name(intake, event);
-    enum lf_status status = store(intake, event, source, message, lacking, err);
+    enum lf_status status = store(intake, event, source_of(way), message, lacking, err);
+    if (status == LF_OK || status == LF_EXISTS)
+        intake__proof_see(intake, event->id, event->type, way, status == LF_OK);
     if (status == LF_EXISTS)
         return LF_OK; /* resent: known, counted, nothing to do */
     if (status != LF_OK)
         return status;
+    *added += 1;
     if (event->deprecated && intake__count_first(intake, intake->deprecated, event->type))
         lf_log_warning("intake",
                        "Benchling has deprecated events of type %s: plan to change the routes that use them",
@@ -142,17 +166,26 @@ static enum lf_status take(struct lf_intake *intake, const char *source, const s
     return LF_OK;
 }
 
-enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const char *topic,
-                             struct lf_slice message, struct lf_error *err)
+/* The list has no limit of size: an event that is too large for its envelope is complete there. */
+static enum lf_status decode(enum intake_way way, struct lf_slice message, struct lf_event **event,
+                             struct lf_error *err)
+{
+    return way == INTAKE_LIST ? lf_event_decode_completed(message, event, err)
+                              : lf_event_decode(message, event, err);
+}
+
+enum lf_status intake__add(struct lf_intake *intake, enum intake_way way, const char *topic,
+                           struct lf_slice message, int64_t *added, struct lf_error *err)
 {
     struct lf_event *event = NULL;
     struct lf_error why = {0};
-    enum lf_status status = lf_event_decode(message, &event, &why);
+    int64_t ignored = 0;
+    enum lf_status status = decode(way, message, &event, &why);
     if (status == LF_NO_MEMORY)
         return lf_fail(err, status, why.class, "%s", why.text);
     if (status != LF_OK)
-        return keep_bad(intake, source, topic, message, why.text, err);
-    status = take(intake, source, event, message, err);
+        return keep_bad(intake, source_of(way), topic, message, why.text, err);
+    status = take(intake, way, event, message, added ? added : &ignored, err);
     lf_event_free(event);
     return status;
 }
@@ -167,7 +200,7 @@ static enum lf_status take_message(struct lf_intake *intake, const struct lf_mes
     if (status != LF_OK || taken)
         return status;
     if (!message->too_large)
-        return lf_intake_add(intake, "mqtt", message->topic, message->payload, err);
+        return intake__add(intake, INTAKE_MQTT, message->topic, message->payload, NULL, err);
     char why[160]; /* only its size is known */
     snprintf(why, sizeof why, "it has %lld bytes; an event has at most %d",
              (long long)message->too_large_size, LF_EVENT_MAX_BYTES);

@@ -31,30 +31,21 @@ struct lf_intake_options { /* everything is borrowed until lf_intake_close */
 /* Compiles the routes. */
 enum lf_status lf_intake_open(const struct lf_intake_options *options, struct lf_intake **intake,
                               struct lf_error *err);
-/* Starts the intake thread. With cloud.events = "mqtt" it asks for events only to fill a gap; otherwise also
- * every cloud.poll_interval. */
+/* Starts the intake thread, which asks for events: see poll.c. */
 enum lf_status lf_intake_start(struct lf_intake *intake, struct lf_error *err);
 void lf_intake_close(struct lf_intake *intake);
 
 /* Takes in a batch in one transaction. Not LF_OK: nothing is stored and nothing may be acknowledged. */
 enum lf_status lf_intake_batch(struct lf_intake *intake, const struct lf_message *messages, size_t count,
                                struct lf_error *err);
-/* Takes in one message that should be an event, in the caller's transaction if there is one. `source` is
- * "mqtt" or "poll"; `topic` (may be NULL) is for messages. Bad events are kept, counted and LF_OK: only a
- * journal that cannot store gives an error. */
-enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const char *topic,
-                             struct lf_slice message, struct lf_error *err);
-
-/* From now on, until lf_intake_fill says otherwise, events may be missed: notes the time to ask from,
- * durably. Any thread. */
-enum lf_status lf_intake_gap(struct lf_intake *intake, struct lf_error *err);
-/* Asks for the events of the gap, if there is one. closed: no more are missed, so the gap is forgotten once
- * it is filled; otherwise it stays. Any thread. */
-void lf_intake_fill(struct lf_intake *intake, bool closed);
+/* MQTT is connected. The broker may have dropped events before, so the list of events is asked soon. Any
+ * thread. */
+void lf_intake_connected(struct lf_intake *intake);
 
 /* Counts by fate, deprecated types with counts, kinds of bad events. Returns owned. */
 cJSON *lf_intake_health(struct lf_intake *intake);
-/* Asking the API: time of the last complete round, last event, last error. Returns owned. */
+/* Asking the API: time of the last complete round, the event that the next one begins after, counts, last
+ * error. Returns owned. */
 cJSON *lf_intake_poll_health(struct lf_intake *intake);
 
 #endif

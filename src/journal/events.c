@@ -219,15 +219,6 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
     return journal__query_end(&query, err);
 }
 
-int64_t lf_journal_event_newest(struct lf_journal *journal)
-{
-    struct lf_error err;
-    int64_t newest = 0;
-    journal__query_int(journal, &newest, &err,
-                       "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'", "");
-    return newest;
-}
-
 cJSON *lf_journal_event_counts(struct lf_journal *journal)
 {
     struct query query = journal__query(journal, "SELECT fate, count(*) FROM event GROUP BY fate", "");

@@ -131,9 +131,6 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
                                      void (*each)(void *context, const struct lf_event_row *row),
                                      void *context, struct lf_error *err);
-/* The newest createdAt (wall ms) of all events received; 0: none. An event dated in the future counts as
- * created when it was received, or it would hide what was missed. */
-int64_t lf_journal_event_newest(struct lf_journal *journal);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
 /* The next event of fate reread that is due; postpones it to `again_mono` so that no other thread takes it,

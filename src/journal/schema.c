@@ -124,8 +124,19 @@ static const char *const version_7[] = {
     NULL,
 };
 
+/* Asking for events has one place. In a journal that was filled from MQTT it begins ten minutes before the
+ * newest event, or where a gap was still open. */
+static const char *const version_8[] = {
+    "UPDATE small SET value = coalesce((SELECT value FROM small WHERE name = 'poll.gap'), (SELECT "
+    "strftime('%Y-%m-%dT%H:%M:%fZ', max(min(created_ms, received_ms)) / 1000.0 - 600, 'unixepoch') FROM event "
+    "WHERE fate <> 'bad'), value) WHERE name = 'poll.since' AND NOT EXISTS (SELECT 1 FROM small WHERE name = "
+    "'poll.after' AND value IS NOT NULL)",
+    "DELETE FROM small WHERE name = 'poll.gap'",
+    NULL,
+};
+
 static const char *const *const migrations[] = {version_1, version_2, version_3, version_4,
-                                                version_5, version_6, version_7};
+                                                version_5, version_6, version_7, version_8};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -137,12 +137,7 @@ static void session_up(struct lf_link *link)
                          ? lf_deadline_in(RETRY_LEAST_MS + lf_backoff_ms(link->retries++, LF_PACE_BROKER))
                          : LF_NEVER;
     if (link->hooks.online)
-        link->hooks.online(link->hooks.context, !link->gap_open);
-}
-
-static enum lf_status record_gap(struct lf_link *link)
-{
-    return link->hooks.gap ? link->hooks.gap(link->hooks.context, &link->gap_error) : LF_OK;
+        link->hooks.online(link->hooks.context);
 }
 
 static void note_retain(struct lf_link *link, const mosquitto_property *properties)
@@ -174,9 +169,7 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
     }
     note_retain(link, properties);
     link->session_present = flags & 1;
-    link->gap_unrecorded = record_gap(link) != LF_OK;
-    if (!link->gap_unrecorded)
-        link__session_subscribe(link);
+    link__session_subscribe(link);
 }
 
 /* The filters: those of the events, then the commands', then our own status; NULL: there is none. */
@@ -195,14 +188,6 @@ static void subscription_refused(struct lf_link *link, size_t index, const char 
     /* Logged as an error once per session, not at every retry. */
     lf_log(link->connected_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link",
            "%s. Check its access rules for this agent", link->refusal);
-    link->gap_open = link->gap_open || index < link->config->topics.count;
-}
-
-static void all_subscribed(struct lf_link *link)
-{
-    link->gap_unrecorded = link->gap_open && record_gap(link) != LF_OK;
-    if (!link->gap_unrecorded)
-        session_up(link);
 }
 
 /* One after the other: when the broker ends the session over one, it is known which. */
@@ -229,13 +214,12 @@ static void subscribe_next(struct lf_link *link)
         link->asked_filter = filter;
         return;
     }
-    all_subscribed(link);
+    session_up(link);
 }
 
 void link__session_subscribe(struct lf_link *link)
 {
     link->refusal[0] = '\0';
-    link->gap_open = false;
     link->next_filter = 0;
     subscribe_next(link);
 }

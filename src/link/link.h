@@ -53,14 +53,10 @@ struct lf_link_hooks {
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
     enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count,
                             struct lf_error *err);
-    /* Events may have been missed: record since when. Called before the first message of each session is
-     * read, since a broker that kept the session may have dropped messages for lack of room (mosquitto:
-     * max_queued_messages, 1000); and when it refuses an event filter. Not LF_OK: the session is dropped, and
-     * the next calls this again. */
-    enum lf_status (*gap)(void *context, struct lf_error *err);
-    /* The session is up and every subscription was answered: from here on nothing is missed, unless an event
-     * filter was refused (`complete` is false); then this is called again after each retry. */
-    void (*online)(void *context, bool complete);
+    /* The session is up and every subscription was answered. The broker may have dropped messages before,
+     * also of a session that it kept, for lack of room (mosquitto: max_queued_messages, 1000). Called again
+     * when refused subscriptions were tried again. */
+    void (*online)(void *context);
     void (*offline)(void *context, const struct lf_error *why);
     /* Another agent has the same name or client id: the `duplicate` of lf_link_health has changed. */
     void (*duplicate)(void *context);
@@ -73,8 +69,7 @@ struct lf_link_hooks {
 };
 
 /* Starts the link's thread; it keeps a session with config's broker until lf_link_close. Borrows config until
- * then. A subscription that the broker refuses is retried; for one of config->topics the refusal is a gap.
- * *link is set before the first callback. */
+ * then. A subscription that the broker refuses is retried. *link is set before the first callback. */
 enum lf_status lf_link_open(const struct lf_config_link *config, const struct lf_link_options *options,
                             const struct lf_link_hooks *hooks, struct lf_link **link, struct lf_error *err);
 /* Publishes the goodbye, disconnects cleanly and waits for the thread. */

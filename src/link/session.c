@@ -163,7 +163,7 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
     link->ended = link->out_of_memory = link->made_progress = link->yields = false;
-    link->gap_unrecorded = link->blamed = link->answered = link->speaks_no_mqtt5 = false;
+    link->blamed = link->answered = link->speaks_no_mqtt5 = false;
     link->tags_seen = link->tags_sent;
     link->connected_at = 0;
     link->retries = 0;
@@ -247,10 +247,6 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
 {
     if (link->out_of_memory)
         return lf_fail_memory(err, "reading messages");
-    if (link->gap_unrecorded) {
-        *err = link->gap_error;
-        return err->status;
-    }
     if (link->batch_count == 0)
         return LF_OK;
     struct lf_message messages[64];

@@ -91,10 +91,7 @@ struct lf_link {
     int again_count;       /* and how often it was */
     bool out_of_memory;    /* a message could not be kept: the batch must not be committed */
     bool session_present;
-    bool gap_unrecorded; /* events may have been missed, and this could not be recorded */
-    struct lf_error gap_error;
     char refusal[200];  /* the subscription that was refused last; empty: none */
-    bool gap_open;      /* an event filter was refused */
     int retries;        /* in this session */
     int64_t retry_at;   /* monotonic; when refused subscriptions are retried; LF_NEVER: none was refused */
     size_t next_filter; /* to subscribe to; see filter_of */

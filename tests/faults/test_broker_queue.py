@@ -1,5 +1,6 @@
 """Many events queue at the broker while the agent is offline."""
 import os
+import signal
 import sqlite3
 import time
 import unittest
@@ -56,6 +57,22 @@ class Queue(WithLab):
         self.assertEqual([(lab.task_status(task), len(lab.outputs(task))) for task in tasks], [("COMPLETED", 1)] * len(tasks))
         sources = [event["source"] for event in lab.events()]
         self.assertTrue("mqtt" in sources and "poll" in sources, sources)
+
+    def test_connected(self):
+        """what a broker drops for a client that stays connected is found in the list of events, and a person is told"""
+        lab = self.lab
+        lab.start_all(broker="max_queued_messages 3\nmax_inflight_messages 1\n")
+        lab.stop("agent")
+        lab.start_agent(env={"LF_ASK_PACE_MS": "3000", "LF_PUSH_MS": "1000"})
+        agent = lab.parts["agent"]
+        agent.send_signal(signal.SIGSTOP)
+        tasks = [lab.new_task() for _ in range(10)]
+        lab.until("the relay has sent all", lambda: not any(lab.cloud_state()["relay"][k] for k in ("queued", "inFlight")))
+        agent.send_signal(signal.SIGCONT)
+        lab.wait_job("task", count=len(tasks))
+        self.assertEqual([(lab.task_status(task), len(lab.outputs(task))) for task in tasks], [("COMPLETED", 1)] * len(tasks))
+        self.assertEqual(lab.ask("status")["link"]["reconnects"], 0)
+        lab.until("a person is told", lambda: lab.ask("status")["poll"]["missed"])
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ struct lf_config *config;
 struct lf_journal *journal;
 struct lf_intake *intake;
 struct lf_jobs *jobs;
+enum lf_config_source events_from = LF_SOURCE_POLL;
 
 void open_with(const char *text)
 {
     struct lf_error err;
     config = core_config(text);
+    config->cloud.events = events_from;
     struct lf_jobs_options options = {.config = config, .journal = journal};
     NEED(lf_jobs_open(&options, &jobs, &err) == LF_OK);
     NEED(lf_intake_open(&(struct lf_intake_options){.config = config, .journal = journal, .jobs = jobs},

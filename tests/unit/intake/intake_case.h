@@ -7,6 +7,7 @@
 #include "intake/parts.h"
 #include "job/job.h"
 
+#define LINK "link = { broker = \"mqtt://127.0.0.1\"; };\n"
 #define INSTRUMENTS                                                                                          \
     "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } "  \
     ");\n"
@@ -29,6 +30,8 @@ extern struct lf_config *config;
 extern struct lf_journal *journal;
 extern struct lf_intake *intake;
 extern struct lf_jobs *jobs;
+/* What open_with sets cloud.events to. */
+extern enum lf_config_source events_from;
 
 /* Reads the configuration and opens jobs and intake on the journal. */
 void open_with(const char *text);

@@ -61,12 +61,12 @@ static void resent_in_another_envelope(void)
     open_all();
     generated("v2", "evt_1", 1, "run_1", "file_1");
     struct lf_error err = {0};
-    CHECK_INT(lf_intake_add(intake, "poll", NULL,
-                            lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator."
-                                          "completed\",\"createdAt\":\"2026-05-04T09:42:00Z\","
-                                          "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":"
-                                          "\"run_1\",\"file\":{\"id\":\"file_1\"}}}"),
-                            &err),
+    CHECK_INT(intake__add(intake, INTAKE_LIST, NULL,
+                          lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator."
+                                        "completed\",\"createdAt\":\"2026-05-04T09:42:00Z\","
+                                        "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":"
+                                        "\"run_1\",\"file\":{\"id\":\"file_1\"}}}"),
+                          NULL, &err),
               LF_OK);
     CHECK_INT(job_count(), 1);
     close_all();
@@ -347,8 +347,8 @@ static void rolled_back_is_new(void)
     open_all();
     struct lf_error err = {0};
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
-    NEED(lf_intake_add(intake, "mqtt", NULL,
-                       lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), &err)
+    NEED(intake__add(intake, INTAKE_MQTT, NULL,
+                     lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), NULL, &err)
          == LF_OK);
     lf_journal_rollback(journal); /* as when a later message of the batch cannot be stored */
     struct lf_event_row row;
@@ -413,7 +413,8 @@ static void taken_or_refused(void)
             id, ago(0), n);
         enum lf_status status = lf_journal_begin(journal, &err);
         if (status == LF_OK) {
-            status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &err);
+            status = intake__add(intake, INTAKE_MQTT, "labferry/lab/events/x", lf_slice_text(text), NULL,
+                                 &err);
             if (status == LF_OK)
                 status = lf_journal_end(journal, LF_OK, &err);
             else

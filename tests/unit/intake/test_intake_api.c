@@ -1,8 +1,7 @@
-/* What the intake asks the API for: the properties that events lack, and the events of a gap. */
+/* The intake asks the API for the properties that events lack. */
 #include "base/clock.h"
 #include "intake_case.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,94 +121,6 @@ static void read_but_not_stored(void)
     close_all();
 }
 
-/* ---- gaps ---- */
-
-static atomic_int rounds;
-
-static void count_round(void)
-{
-    rounds++;
-}
-
-/* As a session that comes up while a round is under way. */
-static void ask_again(void)
-{
-    if (++rounds == 1)
-        lf_intake_fill(intake, true);
-}
-
-/* An intake thread with a gap after evt_1; the API has evt_2. */
-static void open_gap(void (*on_round)(void))
-{
-    open_all();
-    rounds = 0;
-    CHECK_INT(take_event("evt_1", "v2.entry.created", "2026-01-01T01:00:00Z", "", "\"entry\":{\"id\":\"e\"}"),
-              LF_OK);
-    fake_cloud.events = "{\"events\":[{\"id\":\"evt_2\",\"eventType\":\"v2.entry.created\",\"entry\":{\"id\":"
-                        "\"f\"}}],\"nextToken\":\"\"}";
-    fake_cloud.on_events = on_round;
-    CHECK_INT(lf_intake_gap(intake, UNIT_ERROR), LF_OK);
-    NEED(lf_intake_start(intake, UNIT_ERROR) == LF_OK);
-}
-
-static bool gap_is_open(void)
-{
-    char *gap = NULL;
-    CHECK_INT(lf_journal_get(journal, "poll.gap", &gap, UNIT_ERROR), LF_OK);
-    free(gap);
-    return gap != NULL;
-}
-
-/* Waits for the gap to be forgotten, and checks that it was filled and from where. */
-static void check_filled(void)
-{
-    int64_t deadline = lf_deadline_in(60000);
-    while (gap_is_open() && !lf_deadline_passed(deadline))
-        lf_sleep_until(lf_deadline_in(5), NULL);
-    CHECK(!gap_is_open());
-    lf_intake_close(intake); /* the thread has ended */
-    intake = NULL;
-    struct lf_event_row row = core_event(journal, "evt_2");
-    CHECK_STR(row.source, "poll");
-    lf_event_row_free(&row);
-    CHECK_STR(fake_cloud.asked_from, "2026-01-01T00:50:00.000Z"); /* ten minutes before the newest event */
-    close_all();
-}
-
-static void gap_is_filled(void)
-{
-    open_gap(NULL);
-    lf_intake_fill(intake, true);
-    check_filled();
-}
-
-static void asked_again_during_a_round(void)
-{
-    open_gap(ask_again);
-    lf_intake_fill(intake, true);
-    check_filled();
-    CHECK(rounds >= 2);
-}
-
-/* Without a link the first round begins at once. */
-static void gap_stays_while_events_are_missed(void)
-{
-    open_gap(count_round);
-    struct lf_event_row row;
-    int64_t deadline = lf_deadline_in(60000);
-    while (lf_journal_event_get(journal, "evt_2", &row, UNIT_ERROR) == LF_NOT_FOUND
-           && !lf_deadline_passed(deadline))
-        lf_sleep_until(lf_deadline_in(5), NULL);
-    lf_event_row_free(&row);
-    int before = rounds;
-    lf_intake_fill(intake, false); /* a round that finds its filter refused closes nothing either */
-    while (rounds == before && !lf_deadline_passed(deadline))
-        lf_sleep_until(lf_deadline_in(5), NULL);
-    CHECK(gap_is_open());
-    lf_intake_fill(intake, true);
-    check_filled();
-}
-
 UNIT_TESTS(
     "intake, asking the API",
     {"an event that lacks properties, dropped for size, is completed before it is routed", excluded},
@@ -218,8 +129,4 @@ UNIT_TESTS(
     {"an event that cannot be completed now is tried again later; if it never can, it is lost with the reason",
      incomplete_for_good},
     {"an event that can never be completed is lost, with the reason", never_readable},
-    {"an event that was completed but could not be stored is routed later", read_but_not_stored},
-    {"a gap is filled from before the newest event, and then forgotten", gap_is_filled},
-    {"a gap that is asked for again during a round is filled again, from the same place",
-     asked_again_during_a_round},
-    {"a gap stays as long as events are still missed", gap_stays_while_events_are_missed}, )
+    {"an event that was completed but could not be stored is routed later", read_but_not_stored}, )

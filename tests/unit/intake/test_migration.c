@@ -1,7 +1,7 @@
 /* A journal as version 3 of the tables left it, opened by this program. */
 #include "core.h"
 #include "event/key.h"
-#include "intake/intake.h"
+#include "intake/parts.h"
 #include "job/job.h"
 
 #include <stdlib.h>
@@ -148,7 +148,7 @@ static void no_second_job(void)
         "\"workflowTask\":{\"id\":\"wft_1\",\"status\":{\"id\":\"st_1\"}}}",
     };
     for (size_t i = 0; i < sizeof again / sizeof *again; i++)
-        CHECK_INT(lf_intake_add(intake, "mqtt", NULL, lf_slice_text(again[i]), &err), LF_OK);
+        CHECK_INT(intake__add(intake, INTAKE_MQTT, NULL, lf_slice_text(again[i]), NULL, &err), LF_OK);
     CHECK_INT(core_count(lf_journal_job_counts(journal, NULL), "ready"),
               0); /* all that there were are held */
     lf_intake_close(intake);

@@ -159,15 +159,9 @@ enum lf_status lf_cloud_get_events(struct lf_cloud *cloud, const char *after, co
                                    cJSON **page, struct lf_error *err)
 {
     (void)cloud;
-    (void)types;
-    (void)next;
     (void)call;
-    bool lost;
-    if (THE.on_events)
-        THE.on_events();
-    *page = enter("get_events", &lost) ? cJSON_Parse(THE.events) : NULL;
-    snprintf(THE.asked_from, sizeof THE.asked_from, "%s", after ? after : since ? since : "");
-    return leave(lost, page, err);
+    *page = THE.list(after, since, types, next, err);
+    return *page ? LF_OK : err->status;
 }
 
 /* ---- blobs ---- */

@@ -15,14 +15,15 @@ struct fake_cloud {
     const char *bytes;                            // of every download
     const char *resource;                         // of every event that lacks it
     void (*on_resource)(void);                    // called while it reads a resource; NULL: nothing
-    const char *events;                           // every page of the event list
-    void (*on_events)(void);                      // called while it reads one; NULL: nothing
-    const char *task_status;                      // id: "st_TODO", "st_IN_PROGRESS", ...
-    bool no_run, archived;                        // the workflow task has no field Run; it is archived
-    const char *display;                          // its display id
-    bool parts;                                   // files go up in parts
-    const char *processed;                        // status that processing ends with; NULL: it stays RUNNING
-    const char *refused_transition;               // a wanted status that no transition leads to
+    // Answers for the list of events; without an answer it has filled the error.
+    cJSON *(*list)(const char *after, const char *since, const char *types, const char *next,
+                   struct lf_error *err);
+    const char *task_status;        // id: "st_TODO", "st_IN_PROGRESS", ...
+    bool no_run, archived;          // the workflow task has no field Run; it is archived
+    const char *display;            // its display id
+    bool parts;                     // files go up in parts
+    const char *processed;          // status that processing ends with; NULL: it stays RUNNING
+    const char *refused_transition; // a wanted status that no transition leads to
     // The next `fail_times` calls of this name fail like this; with `fail_after` they are carried out, and
     // only the answer is lost.
     const char *fail_call;
@@ -35,7 +36,6 @@ struct fake_cloud {
     cJSON *processors, *outputs;
     int generators, downloads, uploads, aborted, created, replaced, started, patched, written;
     char last_upload[200];
-    char asked_from[60]; // where the event list was asked from: an id or a time
 };
 
 extern struct fake_cloud fake_cloud;

@@ -2,7 +2,7 @@
 #include "job_case.h"
 
 #include "control/control.h"
-#include "intake/intake.h"
+#include "intake/parts.h"
 #include "job/steps.h"
 
 #include <stdio.h>
@@ -70,7 +70,7 @@ static void one_row(void)
     struct lf_intake_options options = {.config = c.config, .journal = c.journal, .jobs = c.jobs};
     struct lf_intake *intake = NULL;
     NEED(lf_intake_open(&options, &intake, &err) == LF_OK);
-    CHECK_INT(lf_intake_add(intake, "mqtt", NULL, lf_slice_text(event), &err),
+    CHECK_INT(intake__add(intake, INTAKE_MQTT, NULL, lf_slice_text(event), NULL, &err),
               LF_OK); /* an event makes its job */
     lf_intake_close(intake);
     cJSON *list = listed(&c, "brew"); /* control lists it */

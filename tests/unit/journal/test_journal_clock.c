@@ -216,19 +216,6 @@ static void reread_in_order(void)
     lf_journal_close(journal);
 }
 
-static void future_event(void)
-{
-    struct lf_journal *journal = open_journal();
-    int64_t now = lf_clock_wall_ms();
-    add_event(journal, "evt_1", LF_FATE_UNROUTED, now - HOUR);
-    CHECK_INT(lf_journal_event_newest(journal), now - HOUR);
-    add_event(journal, "bad:1", LF_FATE_BAD, now - 1); /* what it says of itself decides nothing */
-    CHECK_INT(lf_journal_event_newest(journal), now - HOUR);
-    add_event(journal, "evt_2", LF_FATE_UNROUTED, now + 1000LL * 365 * 24 * HOUR);
-    CHECK(lf_journal_event_newest(journal) <= lf_clock_wall_ms());
-    lf_journal_close(journal);
-}
-
 /* A job of that run, at that step. */
 static int64_t of_run(struct lf_journal *journal, const char *key, const char *run, const char *step,
                       enum lf_job_state state)
@@ -381,6 +368,5 @@ UNIT_TESTS("journal, boots and clocks",
            {"a job that waited when the machine went down is due after the boot", due_after_the_boot},
            {"an event that a killed process was about to complete is completed at once", reread_after_a_kill},
            {"events to complete are taken in the order in which they are due", reread_in_order},
-           {"an event with a date in the future does not hide a gap", future_event},
            {"whose run has an answer is told for every job that reached the step, however it ended",
             who_has_an_answer}, )

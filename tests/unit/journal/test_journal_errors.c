@@ -502,15 +502,12 @@ static void no_counts(void)
         break_after(good, true);
         int64_t commands = lf_journal_command_count(journal, LF_COMMAND_ACCEPTED);
         break_after(good, true);
-        int64_t newest = lf_journal_event_newest(journal);
-        break_after(good, true);
         int64_t job = lf_journal_finding_job(journal, "reader", "k1", "1");
         break_after(good, true);
         lf_journal_use(journal, &use);
         mend();
         CHECK(jobs == NULL && events == NULL);
         CHECK_INT(commands, -1);
-        CHECK_INT(newest, 0);
         CHECK_INT(job, 0);
         CHECK_INT(use.bytes, -1);
         jobs = lf_journal_job_counts(journal, NULL);
@@ -519,7 +516,6 @@ static void no_counts(void)
         CHECK_INT(lf_json_int(jobs, "ready", -1), 2);
         CHECK_INT(lf_json_int(events, "job", -1), 1);
         CHECK_INT(lf_journal_command_count(journal, LF_COMMAND_ACCEPTED), 1);
-        CHECK_INT(lf_journal_event_newest(journal), 900);
         CHECK_INT(lf_journal_finding_job(journal, "reader", "k1", "1"), 1);
         CHECK(use.bytes > 0);
         cJSON_Delete(jobs);

@@ -109,12 +109,10 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return LF_OK;
 }
 
-static void online(void *context, bool whole)
+static void online(void *context)
 {
     (void)context;
-    cJSON *line = line_of("online");
-    lf_json_set_bool(line, "whole", whole);
-    tell(line);
+    tell(line_of("online"));
 }
 
 static void offline(void *context, const struct lf_error *why)
