@@ -17,6 +17,7 @@ enum cli_exit {
     CLI_UNKNOWN = 5, /* it may have happened or not */
     CLI_HELD = 6,    /* --wait: the job waits for a person */
     CLI_NOT_YET = 7, /* --wait: not ended within the time */
+    CLI_NEEDS = 8,   /* status --check: something needs attention */
 };
 
 struct cli {
@@ -99,6 +100,11 @@ void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_fi
 void cli_show_lines(const struct cli *cli, const cJSON *object, const struct cli_field *lines);
 /* Anything: a table for a list of objects, lines for an object. */
 void cli_show_any(const struct cli *cli, const cJSON *value);
+/* One line: a title and a text; nothing for NULL and "". */
+void cli_show_line(const struct cli *cli, const char *name, enum cli_colour colour, const char *text);
+extern const struct cli_field cli_instrument_columns[], cli_job_columns[];
+/* show_status.c */
+void cli_show_status(const struct cli *cli, const cJSON *status);
 /* A job with everything that is known of it; or in one sentence. */
 void cli_show_job(const struct cli *cli, const cJSON *job);
 void cli_show_outcome(const struct cli *cli, const cJSON *job);

@@ -112,6 +112,7 @@ static void help_exit_codes(FILE *out)
         [CLI_UNKNOWN] = "the outcome is unknown: it may have happened; check before you repeat it",
         [CLI_HELD] = "with --wait: the job is held and needs a person",
         [CLI_NOT_YET] = "with --wait: the job did not end within the time",
+        [CLI_NEEDS] = "status --check: something needs attention",
     };
     fputs("Exit statuses of labferry:\n", out);
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)

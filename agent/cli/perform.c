@@ -107,6 +107,8 @@ static void show(const struct cli *cli, const cJSON *result, bool waited)
     const struct cli_command *view = cli_command_find(cli->verb->name);
     if (waited)
         cli_show_job(cli, result);
+    else if (cli->verb->flags & LF_VERB_JOB && cJSON_IsArray(result))
+        cli_show_list(cli, result, cli_job_columns);
     else if (view && view->show)
         view->show(cli, result);
     else if (view && view->columns)
@@ -125,6 +127,8 @@ enum cli_exit cli_perform(struct cli *cli)
     struct lf_file file = {0};
     if (cli->verb->flags & LF_VERB_JOB && cli_text(cli, "timeout") && !wait)
         return cli_misuse(cli, "--timeout goes with --wait");
+    if (wait && (cli_flag(cli, "all") || cJSON_IsArray(lf_json_at(cli->args, "job"))))
+        return cli_misuse(cli, "--wait goes with one job");
     if (file_arg && !open_file(cli, cli_text(cli, file_arg->name), &file))
         return CLI_REFUSED;
     enum cli_exit code = cli_ask(cli, cli->verb->name, sent_args(cli), file_arg ? &file : NULL,
@@ -133,6 +137,8 @@ enum cli_exit cli_perform(struct cli *cli)
     lf_file_close(&file);
     if (code == CLI_DONE && wait)
         code = wait_job(cli, lf_json_int(result, "id", 0), &result);
+    if (code == CLI_DONE && cli_flag(cli, "check") && cJSON_GetArraySize(lf_json_at(result, "needs")))
+        code = CLI_NEEDS;
     if (result && cli->json)
         return cli_print_json(cli, result) == CLI_DONE ? code : CLI_REFUSED;
     if (result)

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+enum { NEEDS_SENT = 50 };
+
 /* False: no memory. */
 static bool set_duplicate(cJSON *status, struct lf_context *context)
 {
@@ -59,6 +61,28 @@ static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
     return status == LF_OK;
 }
 
+/* The first of what needs attention, as the verb status lists it, and how many there are. */
+static bool add_needs(cJSON *status, struct lf_context *context)
+{
+    cJSON *whole = lf_control_status(context),
+          *needs = cJSON_DetachItemFromObjectCaseSensitive(whole, "needs");
+    int count = cJSON_GetArraySize(needs);
+    cJSON_Delete(whole);
+    for (int i = count - 1; i >= NEEDS_SENT; i--)
+        cJSON_DeleteItemFromArray(needs, i);
+    return lf_json_set(status, "needs", needs) && lf_json_set_int(status, "needs_count", count);
+}
+
+char *status_needs(struct lf_context *context)
+{
+    cJSON *status = lf_control_status(context), *need;
+    struct lf_buffer text = {0};
+    cJSON_ArrayForEach (need, lf_json_at(status, "needs"))
+        lf_buffer_format(&text, "%s\n", lf_json_text_or(need, "what", ""));
+    cJSON_Delete(status);
+    return lf_buffer_take(&text);
+}
+
 static bool queue(struct lf_context *context, const char *topic, const char *text, struct lf_error *err)
 {
     if (lf_journal_begin(context->journal, err) != LF_OK)
@@ -85,7 +109,7 @@ bool status_queue(struct lf_context *context)
                                     lf_journal_room(context->journal, LF_ROOM_WORK, &trouble) == LF_OK
                                         ? NULL
                                         : trouble.text)
-                && (text = lf_json_print(status));
+                && add_needs(status, context) && (text = lf_json_print(status));
     if (!good)
         lf_fail_memory(&err, "making the status message");
     if (good)

@@ -10,5 +10,7 @@
 
 /* Queues "online" with version, configuration and counts. False: it could not be queued (logged). */
 bool status_queue(struct lf_context *context);
+/* What needs attention, a line each: to see whether that has changed. Owned; NULL: nothing, or no memory. */
+char *status_needs(struct lf_context *context);
 
 #endif

@@ -45,6 +45,7 @@ struct agent {
     struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
+    char *needs;                 /* that were published last */
     struct lf_mutex batch_mutex; /* held while a batch is accepted; guards closing */
     bool closing;
 };
@@ -390,6 +391,16 @@ static void prune(struct agent *agent)
                     (long long)dropped);
 }
 
+/* Some needs arise because nothing happens. */
+static bool needs_changed(struct agent *agent)
+{
+    char *now = status_needs(&agent->context);
+    bool changed = strcmp(now ? now : "", agent->needs ? agent->needs : "") != 0;
+    free(agent->needs);
+    agent->needs = now;
+    return changed;
+}
+
 void agent_run(struct agent *agent, const struct lf_cancel *stop)
 {
     int64_t next_prune = lf_clock_mono_ms(), next_status = next_prune;
@@ -399,7 +410,8 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
             prune(agent);
             next_prune = lf_deadline_in(PRUNE_PACE_MS);
         }
-        if (lf_wake_wait(&agent->changed, lf_deadline_in(LOOK_PACE_MS), stop) != LF_OK)
+        if (lf_wake_wait(&agent->changed, lf_deadline_in(LOOK_PACE_MS), stop) != LF_OK
+            && !needs_changed(agent))
             continue;
         if (lf_sleep_until(next_status, stop) != LF_OK)
             continue;
@@ -445,5 +457,6 @@ void agent_close(struct agent *agent)
     lf_journal_close(context->journal);
     lf_wake_close(&agent->changed);
     lf_mutex_destroy(&agent->batch_mutex);
+    free(agent->needs);
     free(agent);
 }

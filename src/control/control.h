@@ -64,11 +64,14 @@ enum lf_arg_type {
 };
 
 enum {
-    LF_ARG_REQUIRED = 1,
+    LF_ARG_REQUIRED = 1,   /* unless one of not_with is given */
     LF_ARG_POSITIONAL = 2, /* on the command line by position, in the order of the rows; else --name */
     LF_ARG_REST = 4,       /* the last positional: takes all words that are left */
     LF_ARG_LOCAL = 8,      /* only for the command line itself: never sent */
+    LF_ARG_MANY = 16,      /* the last positional: one value, or a list of up to LF_ARG_MANY_MAX */
 };
+
+enum { LF_ARG_MANY_MAX = 1000 };
 
 struct lf_arg {
     const char *name;
@@ -79,7 +82,8 @@ struct lf_arg {
     const char *fallback;             /* the default, for help; NULL: none */
     const char *value;                /* what help calls the value; NULL: the name in capitals */
     int64_t max;                      /* of LF_ARG_INT, of LF_ARG_DURATION in ms; 0: none */
-    const char *not_with[2];          /* arguments that cannot be given together with this one */
+    const char *not_with[2];          /* arguments that stand in for this one: never both */
+    const char *only_with;            /* it says more about this one; NULL: it stands alone */
 };
 
 /* Rows of arguments with their end. */
@@ -158,6 +162,10 @@ cJSON *lf_verb_json(const struct lf_verb *verb);
  * happened and it may be performed again. Any thread. */
 enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_verb_request *request,
                                bool *settled, cJSON **result, struct lf_error *err);
+
+/* What the verb `status` answers; owned, NULL when out of memory. Its `needs` lists everything that wants a
+ * person's attention. */
+cJSON *lf_control_status(struct lf_context *context);
 
 /* ---- control socket ---------------------------------------------------------------------------------------
  *

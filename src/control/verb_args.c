@@ -134,8 +134,8 @@ static bool fits_type(const struct lf_arg *arg, const cJSON *value)
     return false;
 }
 
-static enum lf_status check_value(const struct lf_verb *verb, const struct lf_arg *arg, const cJSON *value,
-                                  struct lf_error *err)
+static enum lf_status check_one(const struct lf_verb *verb, const struct lf_arg *arg, const cJSON *value,
+                                struct lf_error *err)
 {
     static const char *const wanted[] = {
         [LF_ARG_TEXT] = "a string",
@@ -161,17 +161,44 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
     return arg->type == LF_ARG_OBJECT ? check_members(verb, arg, value, err) : LF_OK;
 }
 
+static enum lf_status check_value(const struct lf_verb *verb, const struct lf_arg *arg, const cJSON *value,
+                                  struct lf_error *err)
+{
+    const cJSON *item;
+    int count = cJSON_GetArraySize(value);
+    enum lf_status status = LF_OK;
+    if (!(arg->flags & LF_ARG_MANY) || !cJSON_IsArray(value))
+        return check_one(verb, arg, value, err);
+    if (count < 1 || count > LF_ARG_MANY_MAX)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" (%s) must have 1 to %d values, not %d",
+                       verb->name, arg->name, arg->help, LF_ARG_MANY_MAX, count);
+    cJSON_ArrayForEach (item, value)
+        if (status == LF_OK)
+            status = check_one(verb, arg, item, err);
+    return status;
+}
+
+static bool is_given(const cJSON *args, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(args, name) != NULL;
+}
+
 enum lf_status lf_verb_check_complete(const struct lf_verb *verb, const cJSON *args, struct lf_error *err)
 {
     for (const struct lf_arg *arg = args_of(verb); arg->name; arg++) {
-        bool given = cJSON_GetObjectItemCaseSensitive(args, arg->name) != NULL;
-        if (arg->flags & LF_ARG_REQUIRED && !given)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s needs the argument \"%s\": %s", verb->name,
-                           arg->name, arg->help);
-        for (int i = 0; given && i < 2 && arg->not_with[i]; i++)
-            if (cJSON_GetObjectItemCaseSensitive(args, arg->not_with[i]))
+        bool given = is_given(args, arg->name), replaced = false;
+        for (int i = 0; i < 2 && arg->not_with[i]; i++) {
+            replaced = replaced || is_given(args, arg->not_with[i]);
+            if (given && is_given(args, arg->not_with[i]))
                 return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: give \"%s\" or \"%s\", not both",
                                verb->name, arg->not_with[i], arg->name);
+        }
+        if (arg->flags & LF_ARG_REQUIRED && !given && !replaced)
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s needs the argument \"%s\": %s", verb->name,
+                           arg->name, arg->help);
+        if (given && arg->only_with && !is_given(args, arg->only_with))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" goes with \"%s\"", verb->name,
+                           arg->name, arg->only_with);
     }
     return LF_OK;
 }
@@ -229,6 +256,24 @@ static enum lf_status store(struct reading *reading, const struct lf_arg *arg, c
                                                             : lf_fail_memory(err, "reading arguments");
     cJSON_Delete(value);
     return status;
+}
+
+/* One more value of an argument that takes many; the second makes it a list. */
+static enum lf_status store_more(struct reading *reading, const struct lf_arg *arg, const char *word,
+                                 struct lf_error *err)
+{
+    cJSON *before = cJSON_DetachItemFromObjectCaseSensitive(reading->args, arg->name);
+    enum lf_status status = store(reading, arg, word, err);
+    if (!before || status != LF_OK) {
+        cJSON_Delete(before);
+        return status;
+    }
+    cJSON *list = cJSON_IsArray(before) ? before : cJSON_CreateArray();
+    bool good = list && (list == before || cJSON_AddItemToArray(list, before))
+                && cJSON_AddItemToArray(list,
+                                        cJSON_DetachItemFromObjectCaseSensitive(reading->args, arg->name))
+                && lf_json_set(reading->args, arg->name, list);
+    return good ? LF_OK : lf_fail_memory(err, "reading arguments");
 }
 
 static enum lf_status read_option(struct reading *reading, struct lf_error *err)
@@ -295,6 +340,8 @@ static enum lf_status read_positional(struct reading *reading, struct lf_error *
         last = arg;
         if (arg->type == LF_ARG_OBJECT)
             return add_pair(reading, arg, word, err);
+        if (arg->flags & LF_ARG_MANY)
+            return store_more(reading, arg, word, err);
         if (!cJSON_GetObjectItemCaseSensitive(reading->args, arg->name))
             return store(reading, arg, word, err);
     }

@@ -45,8 +45,9 @@ char *lf_verb_synopsis(const struct lf_verb *verb)
         char value[LF_ARG_SHOWN];
         bool required = arg->flags & LF_ARG_REQUIRED, positional = arg->flags & LF_ARG_POSITIONAL;
         lf_arg_value(arg, value);
+        const char *more = arg->flags & LF_ARG_MANY ? "..." : "";
         if (positional)
-            lf_buffer_format(&text, required ? " %s" : " [%s]", value);
+            lf_buffer_format(&text, required ? " %s%s" : " [%s%s]", value, more);
         else if (required)
             lf_buffer_format(&text, " --%s %s", arg->name, value);
     }
@@ -116,6 +117,7 @@ static cJSON *arg_json(const struct lf_arg *arg)
                 && lf_json_set_bool(json, "required", arg->flags & LF_ARG_REQUIRED)
                 && lf_json_set_bool(json, "positional", arg->flags & LF_ARG_POSITIONAL)
                 && lf_json_set_bool(json, "cli_only", arg->flags & LF_ARG_LOCAL)
+                && lf_json_set_bool(json, "many", arg->flags & LF_ARG_MANY)
                 && (!arg->choice || lf_json_set(json, "choices", choices_json(arg)))
                 && (!arg->max || lf_json_set_int(json, arg->type == LF_ARG_INT ? "max" : "max_ms", arg->max))
                 && (!arg->fallback || lf_json_set_text(json, "default", arg->fallback))

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct lf_verb *const tables[] = {control__verbs_status, control__verbs_look,
-                                               control__verbs_audit, control__verbs_act};
+                                               control__verbs_audit, control__verbs_act, control__verbs_jobs};
 
 const struct lf_verb *lf_verb_at(size_t index)
 {

@@ -14,7 +14,7 @@ enum {
 
 /* Each ends with name NULL; verbs.c lists them. */
 extern const struct lf_verb control__verbs_status[], control__verbs_look[], control__verbs_audit[],
-    control__verbs_act[];
+    control__verbs_act[], control__verbs_jobs[];
 
 /* ---- rows of arguments that several verbs have ---- */
 
@@ -26,6 +26,27 @@ extern const struct lf_verb control__verbs_status[], control__verbs_look[], cont
     {                                                                                                        \
         "instrument", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = text                         \
     }
+#define ARG_INSTRUMENTS                                                                                      \
+    {                                                                                                        \
+        "instrument", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL | LF_ARG_MANY,                        \
+            .help = "its name, several names, or all"                                                        \
+    }
+/* All jobs that fit, in place of their numbers. */
+#define ARGS_CHOICE                                                                                          \
+    {"job", LF_ARG_INT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL | LF_ARG_MANY,                                   \
+     .help = "number of the job, or several", .not_with = {"all"}},                                          \
+        {"all", LF_ARG_BOOL, 0, .help = "all jobs that fit --instrument, --state and --kind"},               \
+        {"instrument", LF_ARG_TEXT, 0, .help = "with --all: jobs of this instrument", .only_with = "all"},   \
+        {"state",                                                                                            \
+         LF_ARG_TEXT,                                                                                        \
+         0,                                                                                                  \
+         .help = "with --all: jobs in this state",                                                           \
+         .choice = control__state_choice,                                                                    \
+         .only_with = "all"},                                                                                \
+    {                                                                                                        \
+        "kind", LF_ARG_TEXT, 0, .help = "with --all: jobs of this kind", .choice = control__kind_choice,     \
+                                .only_with = "all"                                                           \
+    }
 #define ARG_LIMIT                                                                                            \
     {                                                                                                        \
         "limit", LF_ARG_INT, 0, .help = "number of entries", .fallback = "50", .value = "N",                 \
@@ -33,7 +54,7 @@ extern const struct lf_verb control__verbs_status[], control__verbs_look[], cont
     }
 #define ARG_WHY                                                                                              \
     {                                                                                                        \
-        "why", LF_ARG_TEXT, LF_ARG_POSITIONAL | LF_ARG_REST, .help = "the reason, for the history"           \
+        "why", LF_ARG_TEXT, 0, .help = "the reason, for the history", .value = "TEXT"                        \
     }
 #define ARGS_WAIT                                                                                            \
     {"wait", LF_ARG_BOOL, LF_ARG_LOCAL, .help = "wait until the job ends or is held; see help exit-codes"},  \
@@ -41,6 +62,10 @@ extern const struct lf_verb control__verbs_status[], control__verbs_look[], cont
         "timeout", LF_ARG_DURATION, LF_ARG_LOCAL, .help = "with --wait: wait at most this long",             \
                                                   .value = "TIME"                                            \
     }
+
+/* verbs_look.c: states, and "open"; kinds. */
+const char *control__state_choice(int index);
+const char *control__kind_choice(int index);
 
 /* ---- arguments of a request ---- */
 

@@ -117,42 +117,6 @@ static enum lf_status perform_ask(struct lf_context *context, const struct lf_ve
     return status;
 }
 
-/* ---- jobs that are there ---- */
-
-static enum lf_status perform_retry(struct lf_context *context, const struct lf_verb_request *request,
-                                    cJSON **result, struct lf_error *err)
-{
-    int64_t id = lf_json_int(request->args, "job", 0);
-    enum lf_status status = lf_jobs_retry(context->jobs, id, request->who, err);
-    return control__answer_job(status, context, id, false, result, err);
-}
-
-static enum lf_status perform_confirm(struct lf_context *context, const struct lf_verb_request *request,
-                                      cJSON **result, struct lf_error *err)
-{
-    int64_t id = lf_json_int(request->args, "job", 0);
-    enum lf_status status = lf_jobs_confirm(context->jobs, id, lf_json_at(request->args, "values"),
-                                            request->who, err);
-    return control__answer_job(status, context, id, false, result, err);
-}
-
-static enum lf_status perform_cancel(struct lf_context *context, const struct lf_verb_request *request,
-                                     cJSON **result, struct lf_error *err)
-{
-    int64_t id = lf_json_int(request->args, "job", 0);
-    enum lf_status status = lf_jobs_cancel(context->jobs, id, arg_text(request, "why"), request->who, err);
-    return control__answer_job(status, context, id, false, result, err);
-}
-
-static enum lf_status perform_assign(struct lf_context *context, const struct lf_verb_request *request,
-                                     cJSON **result, struct lf_error *err)
-{
-    int64_t id = lf_json_int(request->args, "job", 0);
-    enum lf_status status = lf_jobs_assign(context->jobs, id, arg_text(request, "run"),
-                                           arg_text(request, "output"), request->who, err);
-    return control__answer_job(status, context, id, false, result, err);
-}
-
 /* ---- pause and resume ---- */
 
 /* Kept in the journal, so that a restart does not resume it. why NULL: resume. */
@@ -172,21 +136,35 @@ static enum lf_status set_paused(struct lf_context *context, struct lf_instrumen
     return LF_OK;
 }
 
-static enum lf_status each_paused(struct lf_context *context, const struct lf_verb_request *request,
-                                  const char *why, cJSON **result, struct lf_error *err)
+/* One by its name, or "all". */
+static enum lf_status pause_named(struct lf_context *context, const char *name, const char *why, cJSON **list,
+                                  struct lf_error *err)
 {
-    const char *name = arg_text(request, "instrument");
     struct lf_instrument *only = NULL;
     enum lf_status status = strcmp(name, "all") != 0 ? control__find_instrument(context, name, &only, err)
                                                      : LF_OK;
-    cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
         if (only && only != instrument)
             continue;
         status = set_paused(context, instrument, why, err);
-        lf_json_add(&list, lf_instrument_info(instrument, why ? why : ""));
+        lf_json_add(list, lf_instrument_info(instrument, why ? why : ""));
     }
+    return status;
+}
+
+static enum lf_status each_paused(struct lf_context *context, const struct lf_verb_request *request,
+                                  const char *why, cJSON **result, struct lf_error *err)
+{
+    const cJSON *given = lf_json_at(request->args, "instrument"), *name;
+    enum lf_status status = LF_OK;
+    cJSON *list = cJSON_CreateArray();
+    if (!cJSON_IsArray(given))
+        status = pause_named(context, cJSON_GetStringValue(given), why, &list, err);
+    else
+        cJSON_ArrayForEach (name, given)
+            if (status == LF_OK)
+                status = pause_named(context, name->valuestring, why, &list, err);
     return control__answer_list(status, list, result, err);
 }
 
@@ -242,55 +220,18 @@ const struct lf_verb control__verbs_act[] = {
      .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once",
      .flags = LF_VERB_CHANGES | LF_VERB_SLOW,
      .perform = perform_ask},
-    {.name = "retry",
-     .summary = "Repeat the step of a held job: it did not happen, or its cause is fixed.",
-     .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
-     .examples = "labferry retry 12\nlabferry retry 12 --wait",
-     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
-     .perform = perform_retry},
-    {.name = "confirm",
-     .summary = "Confirm that the step of a held job did happen, and continue.",
-     .about = "Values are what the instrument would have reported.",
-     .args = LF_ARGS(ARG_JOB,
-                     {"values", LF_ARG_OBJECT, LF_ARG_POSITIONAL,
-                      .help = "what the instrument would have reported"},
-                     ARGS_WAIT),
-     .examples = "labferry confirm 12 weight=12.345\nlabferry confirm 12",
-     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
-     .perform = perform_confirm},
-    {.name = "cancel",
-     .summary = "Cancel a job.",
-     .about =
-         "A step that is running is asked to stop. If the job has claimed its workflow task, the task is\n"
-         "first set to failed in Benchling.",
-     .args = LF_ARGS(ARG_JOB, ARG_WHY, ARGS_WAIT),
-     .examples = "labferry cancel 12 \"plate was dropped\"",
-     .wanted = "cancelled",
-     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
-     .perform = perform_cancel},
-    {.name = "assign",
-     .summary = "Assign a held result to a run.",
-     .args = LF_ARGS(ARG_JOB,
-                     {"run", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL,
-                      .help = "id of the run, as Benchling shows it"},
-                     {"output", LF_ARG_TEXT, LF_ARG_POSITIONAL,
-                      .help = "name of the output file configuration", .fallback = "that of the instrument"},
-                     ARGS_WAIT),
-     .examples = "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001\n"
-                 "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001 \"Plate reader\"",
-     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
-     .perform = perform_assign},
     {.name = "pause",
      .summary = "Let an instrument finish what it is doing and start nothing new.",
      .about = "It stays paused until it is resumed, even after a restart. Results are noted, and\n"
               "copied after resume.",
-     .args = LF_ARGS(ARG_INSTRUMENT("its name, or all"), ARG_WHY),
-     .examples = "labferry pause hamilton-1 \"changing tips\"\nlabferry pause all",
+     .args = LF_ARGS(ARG_INSTRUMENTS, ARG_WHY),
+     .examples = "labferry pause hamilton-1 --why \"changing tips\"\nlabferry pause balance-1 balance-2\n"
+                 "labferry pause all",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC,
      .perform = perform_pause},
     {.name = "resume",
      .summary = "Resume a paused instrument.",
-     .args = LF_ARGS(ARG_INSTRUMENT("its name, or all")),
+     .args = LF_ARGS(ARG_INSTRUMENTS),
      .examples = "labferry resume hamilton-1",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC,
      .perform = perform_resume},

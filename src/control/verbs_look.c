@@ -84,14 +84,14 @@ static void list_job(void *context, const struct lf_job *job)
     lf_json_add(&list->array, lf_job_to_json(list->jobs, job, false));
 }
 
-static const char *state_choice(int index)
+const char *control__state_choice(int index)
 {
     return index == 0                    ? "open"
            : index - 1 <= LF_JOB_EXPIRED ? lf_job_state_name((enum lf_job_state)(index - 1))
                                          : NULL;
 }
 
-static const char *kind_choice(int index)
+const char *control__kind_choice(int index)
 {
     return lf_job_kinds[index] ? lf_job_kinds[index]->config.name : NULL;
 }
@@ -216,12 +216,12 @@ const struct lf_verb control__verbs_look[] = {
      .perform = perform_instruments},
     {.name = "jobs",
      .summary = "List jobs, newest first.",
-     .args = LF_ARGS({"state", LF_ARG_TEXT, 0, .help = "only jobs in this state", .choice = state_choice},
-                     {"kind", LF_ARG_TEXT, 0, .help = "only jobs of this kind", .choice = kind_choice},
-                     {"instrument", LF_ARG_TEXT, 0, .help = "only jobs of this instrument"},
-                     {"before", LF_ARG_INT, 0, .help = "only jobs with a lower number: the next page",
-                      .value = "JOB"},
-                     ARG_LIMIT),
+     .args = LF_ARGS(
+         {"state", LF_ARG_TEXT, 0, .help = "only jobs in this state", .choice = control__state_choice},
+         {"kind", LF_ARG_TEXT, 0, .help = "only jobs of this kind", .choice = control__kind_choice},
+         {"instrument", LF_ARG_TEXT, 0, .help = "only jobs of this instrument"},
+         {"before", LF_ARG_INT, 0, .help = "only jobs with a lower number: the next page", .value = "JOB"},
+         ARG_LIMIT),
      .examples = "labferry jobs --state held\n"
                  "labferry jobs --instrument hamilton-1 --limit 5\n"
                  "labferry jobs --state open --json",

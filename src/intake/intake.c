@@ -84,6 +84,18 @@ void intake__stands(struct lf_intake *intake, const char *about, const char *tex
                        err.text);
 }
 
+/* One concern for each topic, however many bad messages come. */
+static enum lf_status report_bad(struct lf_intake *intake, const char *from, const char *why, const char *id,
+                                 struct lf_error *err)
+{
+    char text[LF_ERROR_TEXT + 300], todo[200];
+    snprintf(text, sizeof text, "a message on %.200s is not an event that can be used: %s", from, why);
+    snprintf(todo, sizeof todo, "correct what publishes it; labferry event %s shows it", id);
+    return lf_journal_concern(
+        intake->journal,
+        &(struct lf_concern){.source = INTAKE_CONCERN, .about = from, .text = text, .todo = todo}, err);
+}
+
 static enum lf_status keep_bad(struct lf_intake *intake, const char *source, const char *topic,
                                struct lf_slice message, const char *why, struct lf_error *err)
 {
@@ -105,6 +117,8 @@ static enum lf_status keep_bad(struct lf_intake *intake, const char *source, con
         .body_len = message.len < BAD_BODY_MAX ? message.len : BAD_BODY_MAX,
     };
     enum lf_status status = lf_journal_event_add(intake->journal, &row, err);
+    if (status == LF_OK)
+        status = report_bad(intake, topic ? topic : source, why, id, err);
     return status == LF_EXISTS ? LF_OK : status;
 }
 

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "cloud/cloud.h"
 #include "intake/parts.h"
+#include "journal/concern.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -61,13 +63,32 @@ static enum lf_status reread(struct lf_intake *intake, const struct lf_event_row
     return status;
 }
 
+/* If it cannot be written now, the event is read again later. */
+static void give_up(struct lf_intake *intake, const struct lf_event_row *row, const struct lf_error *why)
+{
+    char about[300], text[LF_ERROR_TEXT + 400], todo[300];
+    struct lf_error err;
+    snprintf(about, sizeof about, "event %.250s", row->id);
+    snprintf(text, sizeof text, "%s (%s) was incomplete, and its resource cannot be read: %s", about,
+             row->type ? row->type : "unknown type", why->text);
+    snprintf(todo, sizeof todo, "see in Benchling what it was about; labferry %s", about);
+    struct lf_concern concern = {.source = INTAKE_CONCERN, .about = about, .text = text, .todo = todo};
+    enum lf_status status = lf_journal_begin(intake->journal, &err);
+    if (status != LF_OK)
+        return;
+    status = lf_journal_event_fate(intake->journal, row->id, LF_FATE_LOST, why->text, &err);
+    if (status == LF_OK)
+        status = lf_journal_concern(intake->journal, &concern, &err);
+    lf_journal_end(intake->journal, status, &err);
+}
+
 static void after_error(struct lf_intake *intake, const struct lf_event_row *row, const struct lf_error *why)
 {
     struct lf_error err;
     if (why->class == LF_PERMANENT) {
         lf_log_warning("intake", "event %s was incomplete and could not be re-fetched: %s", row->id,
                        why->text);
-        lf_journal_event_fate(intake->journal, row->id, LF_FATE_LOST, why->text, &err);
+        give_up(intake, row, why);
         return;
     }
     lf_log_info("intake", "event %s is incomplete and will be re-fetched later: %s", row->id, why->text);

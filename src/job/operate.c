@@ -142,6 +142,7 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
     if (job->state != LF_JOB_WAITING)
         job->acting = false;
     job->attempt = 0;
+    lf_job_clear(job, LF_JOB_FAILING_SINCE);
     job__set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 

@@ -2,10 +2,13 @@
 #include "job/steps.h"
 
 #include "base/clock.h"
+#include "journal/concern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CONCERN_SOURCE "job"
 
 bool job__cloud_knows_failure(const struct lf_job *job)
 {
@@ -157,6 +160,22 @@ enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struc
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)job->id);
     return queue_report(jobs, lf_job_to_json(jobs, job, false), false, err, "jobs", id);
+}
+
+enum lf_status job__report_end(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
+{
+    char about[32], text[LF_ERROR_TEXT + 300], todo[200];
+    const char *what = lf_job_about(job), *help = lf_job_help(job);
+    snprintf(about, sizeof about, "job %lld", (long long)job->id);
+    if (job->state != LF_JOB_FAILED && job->state != LF_JOB_EXPIRED)
+        return lf_journal_concern_over(jobs->journal, CONCERN_SOURCE, about, err);
+    snprintf(text, sizeof text, "%s (%s%s%.150s%s%.80s) has %s at %s: %s", about, job->kind,
+             *what ? " of " : "", what, *job->instrument ? ", " : "", job->instrument,
+             lf_job_state_name(job->state), job->step, job->note ? job->note : "no reason noted");
+    snprintf(todo, sizeof todo, "labferry %s%s%s", about, *help ? ", then " : "", help);
+    return lf_journal_concern(
+        jobs->journal,
+        &(struct lf_concern){.source = CONCERN_SOURCE, .about = about, .text = text, .todo = todo}, err);
 }
 
 enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,

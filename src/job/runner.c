@@ -67,6 +67,8 @@ static void wait_and_retry(struct lf_job *job, int64_t least_ms, const char *why
     job__set_state(job, LF_JOB_WAITING, LF_TRANSIENT, why);
     job->due_mono = lf_deadline_in(wait > least_ms ? wait : least_ms);
     job->attempt++;
+    if (!lf_job_int(job, LF_JOB_FAILING_SINCE, 0)) /* without memory it is noted next time */
+        lf_job_set_int(job, LF_JOB_FAILING_SINCE, lf_clock_best_ms(), &(struct lf_error){0});
 }
 
 static void after_error(const struct lf_job_kind *kind, const struct job_step *step, struct lf_job *job,
@@ -95,6 +97,7 @@ static void after_error(const struct lf_job_kind *kind, const struct job_step *s
 static void after_success(const struct lf_job_kind *kind, const struct job_step *step, struct job_work *work)
 {
     struct lf_job *job = work->job;
+    lf_job_clear(job, LF_JOB_FAILING_SINCE);
     switch (work->follow) {
     case FOLLOW_NEXT:
         if (step[1].name)

@@ -55,6 +55,8 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
     job->by = NULL;
     if (status == LF_OK)
         status = job__report(jobs, job, err);
+    if (status == LF_OK)
+        status = job__report_end(jobs, job, err);
     if (status == LF_OK && (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED))
         status = job__spool_drop(jobs, job, err);
     job__changed(jobs, job);

@@ -114,6 +114,8 @@ bool job__can_assign(const struct lf_job *job);
 bool job__can_confirm(const struct lf_job *job);
 /* Call these inside a transaction, after lf_journal_job_save. */
 enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
+/* A job that has failed or expired is a concern until a person has seen it or it goes on. */
+enum lf_status job__report_end(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
 enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
                                       struct lf_error *err);
 

@@ -14,10 +14,12 @@ struct lf_job;
 #define LF_NAME_CONFIG "config"
 #define LF_NAME_PROCESSOR "processor"
 #define LF_NAME_SAME_AS "same_as"
+#define LF_NAME_FAILING_SINCE "failing_since"
 
 /* member, stored name, type, what it holds */
 #define LF_JOB_FIELDS(X)                                                                                     \
     X(HAPPENED, "happened_ms", INT, "when the work arose, until the clock is known to be right")             \
+    X(FAILING_SINCE, LF_NAME_FAILING_SINCE, INT, "since when its step has failed again and again (wall ms)") \
     X(RUN, LF_NAME_RUN, TEXT, "id of the assay run")                                                         \
     X(CONFIG, LF_NAME_CONFIG, TEXT, "name of the automation file configuration")                             \
     X(FILE_NAME, "file_name", TEXT, "name of the file")                                                      \

@@ -205,6 +205,7 @@ enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct
 struct lf_job_filter {
     const char *state, *kind, *instrument; /* NULL: any. state may be "open": not final */
     int64_t before;                        /* ids below this; 0: newest */
+    int64_t failing_before_ms; /* their step has failed again and again since before this; 0: any */
     int limit;
 };
 /* Newest first; each gets a borrowed job. */

@@ -102,7 +102,7 @@ class AuditTrail(WithLab):
         lab.generate()
         job = wait_until("a job", lambda: next(iter(lab.jobs()), None), SOON)
         wait_until("it waits for its instrument", lambda: lab.job(job["id"])["step"] == "deliver", SOON)
-        status, answer = lab.labferry("cancel", str(job["id"]), "plate was dropped")
+        status, answer = lab.labferry("cancel", str(job["id"]), "--why", "plate was dropped")
         self.assertEqual(status, 0, answer)
         self.assertNotEqual(lab.labferry("retry", str(job["id"]))[0], 0)
         commands = self.trail(what="command")

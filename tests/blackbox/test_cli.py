@@ -17,7 +17,7 @@ SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
 SOON = 60  # seconds; generous, for loaded machines
 PROFILES = SOURCE / "etc/profiles"
 
-COMMANDS = ["status", "instruments", "jobs", "job", "events", "event", "send", "run", "ask", "retry", "confirm", "cancel", "assign",
+COMMANDS = ["status", "instruments", "jobs", "job", "events", "event", "send", "run", "ask", "retry", "confirm", "cancel", "assign", "acknowledge",
             "pause", "resume", "audit", "audit-verify", "help", "check", "match", "ports", "drivers", "profile-check", "profile-show",
             "profile-try", "audit-export", "journal-check", "journal-export"]
 
@@ -92,7 +92,7 @@ class Cli(unittest.TestCase):
                 self.assertFalse(common & {arg["name"] for arg in row["args"]}, "an argument hides a common option")
                 for arg in row["args"]:
                     self.assertTrue(arg["help"])
-        self.assertEqual([arg["name"] for arg in table["cancel"]["args"] if not arg["cli_only"]], ["job", "why"])
+        self.assertEqual([arg["name"] for arg in table["cancel"]["args"] if not arg["cli_only"]], ["job", "all", "instrument", "state", "kind", "why"])
         self.assertIn("held", next(arg for arg in table["jobs"]["args"] if arg["name"] == "state")["choices"])
         self.assertFalse(table["send"]["remote"])
         self.assertEqual([row["name"] for row in json.loads(self.expect(0, "help", "run", "--json").stdout)], ["run"])
@@ -125,9 +125,9 @@ class Cli(unittest.TestCase):
         self.assertIn("audit trail", self.expect(0, "audit", "--help").stdout)
 
     def test_exit_codes_are_documented(self):
-        """`labferry help exit-codes` explains 0 to 7."""
+        """`labferry help exit-codes` explains 0 to 8."""
         text = self.expect(0, "help", "exit-codes").stdout
-        for code in range(8):
+        for code in range(9):
             self.assertRegex(text, rf"(?m)^  {code}  \w")
 
     def test_wrong_usage(self):

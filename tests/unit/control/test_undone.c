@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core.h"
+#include "journal/concern.h"
 #include "os/local.h"
 
 #include <stdio.h>
@@ -59,6 +60,11 @@ static void add_job(void *list, const struct lf_job *job)
     cJSON_AddItemToArray(list, item);
 }
 
+static void add_concern(void *list, const struct lf_concern *concern)
+{
+    cJSON_AddItemToArray(list, cJSON_CreateString(concern->text));
+}
+
 // All that a verb could change, as text. Returns owned.
 static char *picture(void)
 {
@@ -67,6 +73,9 @@ static char *picture(void)
     cJSON *all_of_it = cJSON_CreateObject(), *jobs = cJSON_AddArrayToObject(all_of_it, "jobs");
     NEED(lf_journal_job_list(ground.context.journal, &all, add_job, jobs, UNIT_ERROR) == LF_OK);
     NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &paused, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_concern_list(ground.context.journal, add_concern,
+                                 cJSON_AddArrayToObject(all_of_it, "needs"), UNIT_ERROR)
+         == LF_OK);
     lf_json_set_text(all_of_it, "paused in the journal", paused);
     lf_json_set(all_of_it, "instrument", lf_instrument_info(ground.instrument, NULL));
     char *text = cJSON_PrintUnformatted(all_of_it);
@@ -106,6 +115,7 @@ static const char *const requests[] = {
     "{\"verb\":\"run\",\"args\":{\"instrument\":\"balance-1\",\"procedure\":\"weigh\"}}\n",
     "{\"verb\":\"pause\",\"args\":{\"instrument\":\"balance-1\",\"why\":\"the test\"}}\n",
     "{\"verb\":\"resume\",\"args\":{\"instrument\":\"all\"}}\n",
+    "{\"verb\":\"acknowledge\",\"args\":{\"need\":1}}\n",
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
@@ -133,6 +143,8 @@ static void all_or_nothing(void)
     CHECK_INT(hold("collect", "match", "{\"finding\":\"f\"}", false), 3);
     core_sql("UPDATE job SET key = id");
     CHECK_INT(hold("collect", "spool", "{\"finding\":\"g\"}", false), 4);
+    struct lf_concern concern = {.source = "test", .about = "x", .text = "seen", .todo = "look"};
+    NEED(lf_journal_concern(ground.context.journal, &concern, &err) == LF_OK);
     for (int i = 0; i < REQUESTS; i++) {
         char *before = picture();
         core_sql(fail);

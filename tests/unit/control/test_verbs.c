@@ -117,6 +117,13 @@ static void above_the_bound(void)
     }
     CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"c\", \"timeout\": \"10m\"}", &text),
               LF_OK);
+    CHECK_INT(check("retry", "{\"job\": []}", &text), LF_INVALID);
+    CHECK_HAS(text, "1 to 1000 values, not 0");
+    CHECK_INT(check("retry", "{\"job\": [1, \"x\"]}", &text), LF_INVALID);
+    CHECK_INT(check("cancel", "{\"job\": 1, \"all\": true}", &text), LF_INVALID);
+    CHECK_HAS(text, "give \"all\" or \"job\", not both");
+    CHECK_INT(check("cancel", "{\"job\": 1, \"instrument\": \"b\"}", &text), LF_INVALID);
+    CHECK_HAS(text, "\"instrument\" goes with \"all\"");
     CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"c\", \"timeout\": \"601s\"}", &text),
               LF_INVALID);
     CHECK_HAS(text, "at most 10 min");
@@ -193,7 +200,10 @@ static void expect_words(const char *verb, int count, const char *const *words, 
 
 static void words_to_arguments(void)
 {
-    WORDS("cancel", "{\"job\":12,\"why\":\"plate was dropped\"}", "12", "plate", "was", "dropped");
+    WORDS("cancel", "{\"why\":\"plate was dropped\",\"job\":12}", "--why", "plate was dropped", "12");
+    WORDS("cancel", "{\"job\":[1400,1401,1402]}", "1400", "1401", "1402");
+    WORDS("cancel", "a whole number above 0, not \"plate\"", "12", "plate", "was", "dropped");
+    WORDS("pause", "{\"instrument\":[\"a\",\"b\"]}", "a", "b");
     WORDS("run", "{\"instrument\":\"p\",\"procedure\":\"d\",\"inputs\":{\"a\":\"1\",\"b\":\"x=y\"}}", "p",
           "d", "a=1", "b=x=y");
     WORDS("jobs", "{\"limit\":5,\"state\":\"held\"}", "--limit=5", "--state", "held");

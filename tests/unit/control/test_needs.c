@@ -1,0 +1,127 @@
+// Whatever does not get on is in the list of needs, with what to do; nothing else is.
+#include "ground.h"
+
+#include "base/clock.h"
+#include "control/needs.h"
+#include "core.h"
+#include "journal/concern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct ground ground;
+
+static cJSON *needs(void)
+{
+    cJSON *status = cJSON_CreateObject();
+    NEED(lf_json_set(status, "needs", cJSON_CreateArray())
+         && lf_json_set(status, "jobs", lf_journal_job_counts(ground.context.journal, NULL)));
+    control__add_needs(&ground.context, status);
+    cJSON *list = cJSON_DetachItemFromObjectCaseSensitive(status, "needs");
+    cJSON_Delete(status);
+    return list;
+}
+
+// The only entry, or NULL; owned.
+static cJSON *only(void)
+{
+    cJSON *list = needs(), *first = cJSON_DetachItemFromArray(list, 0);
+    CHECK_INT(cJSON_GetArraySize(list), 0);
+    cJSON_Delete(list);
+    return first;
+}
+
+static void add_job(enum lf_job_state state, const char *note, int64_t failing_ms)
+{
+    char facts[200];
+    snprintf(facts, sizeof facts, "{\"file_name\":\"plate.csv\",\"failing_since\":%lld}",
+             (long long)(lf_clock_best_ms() - failing_ms));
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"balance-1",
+                         .key = (char *)note,
+                         .state = state,
+                         .step = "fetch",
+                         .note = (char *)note,
+                         .due_mono = lf_deadline_in(60 * 1000),
+                         .fields = cJSON_Parse(facts)};
+    NEED(lf_journal_job_add(ground.context.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    cJSON_Delete(job.fields);
+}
+
+static void held_jobs(void)
+{
+    ground_open(&ground);
+    add_job(LF_JOB_HELD, "whose is it?", 0);
+    cJSON *need = only();
+    CHECK_STR(lf_json_text(need, "what"),
+              "job 1 (deliver of plate.csv, balance-1) is held at fetch: whose is it?");
+    CHECK_HAS(lf_json_text(need, "do"), "labferry job 1, then retry");
+    CHECK(lf_json_text(need, "since") != NULL);
+    cJSON_Delete(need);
+    ground_close(&ground);
+}
+
+static void failing_jobs(void)
+{
+    ground_open(&ground);
+    add_job(LF_JOB_WAITING, "briefly away", 119 * 1000);
+    add_job(LF_JOB_WAITING, "no answer for hours", 121 * 1000);
+    cJSON *need = only();
+    CHECK_STR(lf_json_text(need, "what"),
+              "job 2 (deliver of plate.csv, balance-1) does not get on at fetch: no answer for hours");
+    CHECK(lf_json_text(need, "since") != NULL && lf_json_text(need, "next") != NULL);
+    cJSON_Delete(need);
+    ground_close(&ground);
+}
+
+static void many_jobs(void)
+{
+    char note[30];
+    ground_open(&ground);
+    for (int i = 0; i < 25; i++) {
+        snprintf(note, sizeof note, "held %d", i);
+        add_job(LF_JOB_HELD, note, 0);
+    }
+    cJSON *list = needs();
+    CHECK_INT(cJSON_GetArraySize(list), 21);
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(list, 20), "what"), "5 more jobs are held");
+    cJSON_Delete(list);
+    ground_close(&ground);
+}
+
+static void concerns(void)
+{
+    ground_open(&ground);
+    struct lf_concern line = {.source = "instrument/balance-1",
+                              .about = "line",
+                              .text = "it sent \"XY\"",
+                              .todo = "correct the profile"};
+    for (int i = 0; i < 3; i++)
+        NEED(lf_journal_concern(ground.context.journal, &line, UNIT_ERROR) == LF_OK);
+    cJSON *need = only();
+    CHECK_STR(lf_json_text(need, "what"), "balance-1: it sent \"XY\" (3 times)");
+    CHECK_STR(lf_json_text(need, "do"), "correct the profile; once you have seen it: labferry acknowledge 1");
+    CHECK_STR(lf_json_text(need, "instrument"), "balance-1");
+    CHECK_INT(lf_json_int(need, "id", 0), 1);
+    cJSON_Delete(need);
+    NEED(lf_journal_concern_acknowledge(ground.context.journal, 1, "cli:ada", NULL, UNIT_ERROR) == LF_OK);
+    struct lf_concern topic = {.source = "link",
+                               .about = "t",
+                               .stands = true,
+                               .text = "topic t is forbidden",
+                               .todo = "allow it"};
+    NEED(lf_journal_concern(ground.context.journal, &topic, UNIT_ERROR) == LF_OK);
+    need = only();
+    CHECK_STR(lf_json_text(need, "what"), "topic t is forbidden");
+    CHECK_STR(lf_json_text(need, "do"), "allow it");
+    CHECK(lf_json_at(need, "id") == NULL);
+    cJSON_Delete(need);
+    ground_close(&ground);
+}
+
+UNIT_TESTS("needs", {"a held job is listed with its reason and what can be done", held_jobs},
+           {"a job that has failed for two minutes is listed with its next try; one that just began is not",
+            failing_jobs},
+           {"of many held jobs the first are listed, and the rest is counted", many_jobs},
+           {"what has happened is listed with its number to acknowledge; what stands has none", concerns}, )
