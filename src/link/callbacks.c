@@ -155,6 +155,17 @@ static void note_retain(struct lf_link *link, const mosquitto_property *properti
         "use a broker with retained messages, or enable them there; everything else works without");
 }
 
+static void note_expiry(const struct lf_link *link, const mosquitto_property *properties)
+{
+    uint32_t kept = 0, wanted = (uint32_t)(link->config->session_expiry_ms / 1000);
+    if (mosquitto_property_read_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, &kept, false)
+        && kept < wanted)
+        lf_log_info("link",
+                    "the broker keeps events for %u s while this agent is away, not for %u s "
+                    "(link.session_expiry); what it drops is read from Benchling",
+                    (unsigned)kept, (unsigned)wanted);
+}
+
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
                        const mosquitto_property *properties)
 {
@@ -167,7 +178,15 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         link->end_reason = reason == CONNACK_3_VERSION ? MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION : reason;
         return;
     }
+    uint8_t qos = 2;
+    mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+    if (qos < 1) {
+        link->ended = true;
+        link->end_reason = MQTT_RC_QOS_NOT_SUPPORTED;
+        return;
+    }
     note_retain(link, properties);
+    note_expiry(link, properties);
     link->session_present = flags & 1;
     link__session_subscribe(link);
 }

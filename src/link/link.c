@@ -15,7 +15,7 @@
 enum {
     DEFAULT_RECEIVE_MAXIMUM = 200,
     DEFAULT_MAX_MESSAGE = 272 * 1024,
-    NO_MQTT5_WAIT_MS = 5 * 60 * 1000, /* and up to as much again: only a person can end that */
+    UNFIT_WAIT_MS = 5 * 60 * 1000, /* and up to as much again: only a person can end that */
 };
 
 static const char *const state_names[] = {
@@ -69,8 +69,8 @@ static int64_t pause_after(struct lf_link *link, enum lf_status status)
             return lf_backoff_ms(0, LF_PACE_BROKER);
         return TAKEN_OVER_WAIT_MS + (int64_t)lf_random_below(TAKEN_OVER_WAIT_MS);
     }
-    if (link->speaks_no_mqtt5)
-        return NO_MQTT5_WAIT_MS + (int64_t)lf_random_below(NO_MQTT5_WAIT_MS);
+    if (link->unfit)
+        return UNFIT_WAIT_MS + (int64_t)lf_random_below(UNFIT_WAIT_MS);
     if (link->blamed || (link->made_progress && !link->short_sessions))
         link->attempt = 0;
     return lf_backoff_ms(link->attempt++, LF_PACE_BROKER);

@@ -163,7 +163,7 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
     link->ended = link->out_of_memory = link->made_progress = link->yields = false;
-    link->blamed = link->answered = link->speaks_no_mqtt5 = false;
+    link->blamed = link->answered = link->unfit = false;
     link->tags_seen = link->tags_sent;
     link->connected_at = 0;
     link->retries = 0;
@@ -309,7 +309,7 @@ static enum lf_status fail_reason(struct lf_link *link, int reason, struct lf_er
     int port = link->config->port;
     switch (reason) {
     case MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION:
-        link->speaks_no_mqtt5 = true;
+        link->unfit = true;
         return fail_version(link, "does not speak", err);
     case MQTT_RC_NOT_AUTHORIZED:
     case MQTT_RC_BAD_USERNAME_OR_PASSWORD:
@@ -318,6 +318,11 @@ static enum lf_status fail_reason(struct lf_link *link, int reason, struct lf_er
                        "the broker %s:%d refuses this agent: %s. Check link.username, its password and "
                        "certificate",
                        host, port, why);
+    case MQTT_RC_QOS_NOT_SUPPORTED:
+        link->unfit = true;
+        return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
+                       "the broker %s:%d offers no QoS 1, which this agent needs. Enable it there", host,
+                       port);
     case MQTT_RC_RETAIN_NOT_SUPPORTED:
         return lf_fail(err, LF_UNSUPPORTED, LF_TRANSIENT,
                        "the broker %s:%d takes no retained messages: connecting again without", host, port);
@@ -350,7 +355,7 @@ static enum lf_status explain_end(struct lf_link *link, struct lf_error *err)
     enum lf_status status = mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST,
                                            "lost the connection to", err);
     if (!link->answered && reason == MOSQ_ERR_CONN_LOST && ++link->closed_unanswered >= UNANSWERED_MAX) {
-        link->speaks_no_mqtt5 = true;
+        link->unfit = true;
         status = fail_version(link, "closes the connection without an answer and probably does not speak",
                               err);
     }

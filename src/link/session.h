@@ -82,7 +82,7 @@ struct lf_link {
     bool retain_refused;   /* the broker keeps no retained messages */
     bool blamed;           /* the session ended over something that is left out from now on */
     bool answered;         /* CONNECT was, in this session */
-    bool speaks_no_mqtt5;  /* so it seems */
+    bool unfit;            /* the broker lacks what the agent cannot do without */
     int closed_unanswered; /* connections in a row */
     bool slowed;           /* a quota was exceeded, and nothing was sent since */
     int64_t send_at;       /* monotonic; nothing is sent before */

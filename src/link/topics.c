@@ -192,19 +192,11 @@ static void set_aside(struct lf_link *link, const char *about, const char *topic
     link__concern(link, about, true, text, "check the broker's access rules for this agent, and its log");
 }
 
-/* The only topic that the session can have ended over; NULL: several are possible, or none. */
-static const struct publish_ticket *suspect(struct lf_link *link, bool silent)
+/* The publication that was tried alone; NULL: none was. One on a topic that was taken before may have been on
+ * its way by chance, when the broker ended the session for another reason. */
+static const struct publish_ticket *suspect(const struct lf_link *link)
 {
-    const struct publish_ticket *first = link->tickets;
-    char about[TOPIC_ABOUT], other[TOPIC_ABOUT];
-    if (link->ticket_count == 0)
-        return NULL;
-    link__topic_about(link, first->topic, about);
-    bool taken_before = link__topic_state(link, about) == TOPIC_TAKEN;
-    for (size_t i = 1; i < link->ticket_count; i++)
-        if (strcmp(about, link__topic_about(link, link->tickets[i].topic, other)) != 0)
-            return NULL;
-    return silent && taken_before ? NULL : first;
+    return link->tries_alone && link->ticket_count == 1 ? link->tickets : NULL;
 }
 
 static const struct publish_ticket *largest(const struct lf_link *link)
@@ -233,7 +225,7 @@ static bool blame_filter(struct lf_link *link, bool silent, const char *why)
 static bool blame_topic(struct lf_link *link, bool silent, const char *why)
 {
     char about[TOPIC_ABOUT];
-    const struct publish_ticket *ticket = suspect(link, silent);
+    const struct publish_ticket *ticket = suspect(link);
     if (!ticket) {
         if (!silent) /* each is tried alone in the next session */
             link__topics_clear(link);

