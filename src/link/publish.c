@@ -65,10 +65,9 @@ void link__drop(struct lf_link *link, int64_t number, const char *topic, const c
     snprintf(about, sizeof about, "reports that the broker refused on %.200s", topic);
     snprintf(text, sizeof text, "the broker refused a report on %.300s: %s. It was dropped", topic, why);
     lf_log_warning("link", "%s", text);
-    link__concern(
-        link, about, false, text,
-        "check the broker's access rules and limits; then `labferry acknowledge` this entry. What the "
-        "report said is in `labferry jobs` and `labferry audit`");
+    link__concern(link, about, false, text,
+                  "check the broker's access rules and limits. What the "
+                  "report said is in `labferry jobs` and `labferry audit`");
     report(link, number, LF_PUBLISH_DROPPED);
 }
 

@@ -26,8 +26,8 @@ enum {
 };
 
 static const char todo_topic[] =
-    "allow it in the broker's access rules for this agent (or have the command ask for its answer elsewhere), "
-    "then `labferry acknowledge` this entry: the agent tries again";
+    "allow it in the broker's access rules for this agent, or have the command ask for its answer elsewhere; the "
+    "agent tries again once this was acknowledged";
 
 /* ---- names ---- */
 

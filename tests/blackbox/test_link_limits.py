@@ -104,7 +104,7 @@ class Forbidden(LimitsTest):
         concern = next(line for line in probe.told if line["what"] == "concern" and "lab/bad" in line["about"])
         self.assertFalse(concern["stands"])
         self.assertIn("lab/bad: Not authorized", concern["text"])
-        self.assertIn("labferry acknowledge", concern["do"])
+        self.assertIn("once this was acknowledged", concern["do"])
         self.assertEqual(broker.ended_over, ["lab/bad"])
 
     def test_later(self):
