@@ -306,6 +306,7 @@ static enum lf_status fail_version(const struct lf_link *link, const char *saw, 
 static enum lf_status fail_reason(struct lf_link *link, int reason, struct lf_error *err)
 {
     const char *why = mosquitto_reason_string(reason), *host = link->config->host;
+    const char *status = link->config->status_topic;
     int port = link->config->port;
     switch (reason) {
     case MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION:
@@ -316,8 +317,9 @@ static enum lf_status fail_reason(struct lf_link *link, int reason, struct lf_er
     case MQTT_RC_BANNED:
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
                        "the broker %s:%d refuses this agent: %s. Check link.username, its password and "
-                       "certificate",
-                       host, port, why);
+                       "certificate%s%s",
+                       host, port, why, status ? ", and that it may publish its last will on " : "",
+                       status ? status : "");
     case MQTT_RC_QOS_NOT_SUPPORTED:
         link->unfit = true;
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
