@@ -95,10 +95,11 @@ struct lf_link {
     int retries;        /* in this session */
     int64_t retry_at;   /* monotonic; when refused subscriptions are retried; LF_NEVER: none was refused */
     size_t next_filter; /* to subscribe to; see filter_of */
-    const char *asked_filter; /* the one that is not answered yet; NULL: none */
-    int64_t connected_at;     /* monotonic; 0: this session is not up yet */
-    bool made_progress;       /* this session has committed a batch, or lasted for a while */
-    bool tagged;              /* our own tag has been on the status topic */
+    const char *silent_filter; /* an earlier session ended while this was asked for; NULL: none did */
+    const char *asked_filter;  /* the one that is not answered yet; NULL: none */
+    int64_t connected_at;      /* monotonic; 0: this session is not up yet */
+    bool made_progress;        /* this session has committed a batch, or lasted for a while */
+    bool tagged;               /* our own tag has been on the status topic */
     long tags_sent,
         tags_seen;    /* numbers of the newest; they differ while our newest tag has not come back yet */
     bool yields;      /* a foreign tag came after ours: this session ends with a notice */

@@ -5,7 +5,9 @@
  * seen accepted yet is published on alone: when the session ends then, it is known why. A broker that names a
  * reason is believed at once: the topic is *given up*, noted as a concern that outlives a restart, and tried
  * again once a person has acknowledged that. One that closes without a word may have done so for any cause:
- * the topic is *set aside*, its reports wait, and it is given up only if a second try ends in the same way.
+ * the topic is *set aside*, its reports wait, and it is given up only if a second try, in a session that has
+ * lasted, ends in the same way. A connection that drops often drops while it subscribes: that has to happen
+ * at the same filter twice in a row before it counts.
  *
  * Topics that one access rule is about count as one, and so do those beyond what AWS IoT Core and Azure Event
  * Grid publish as their limits: 8 levels, 256 bytes.
@@ -22,7 +24,8 @@
 enum {
     LEVELS_MAX = 8,
     TOPIC_BYTES_MAX = 256,
-    ASIDE_MS = 10 * 60 * 1000,
+    ASIDE_MS = 2 * 60 * 1000,
+    LASTED_MS = 10 * 1000, /* a session that is as old as this does not end by chance when a topic is tried */
 };
 
 static const char todo_topic[] =
@@ -121,7 +124,8 @@ enum topic_state link__topic_state(struct lf_link *link, const char *about)
     const struct known_topic *known = find(link, about);
     if (known && !known->aside_until)
         return TOPIC_TAKEN;
-    if (known && !lf_deadline_passed(known->aside_until))
+    bool lasted = link->connected_at && lf_clock_mono_ms() - link->connected_at >= LASTED_MS;
+    if (known && (!lasted || !lf_deadline_passed(known->aside_until)))
         return TOPIC_ASIDE;
     return is_given_up(link, about) ? TOPIC_GIVEN_UP : TOPIC_UNKNOWN;
 }
@@ -146,6 +150,7 @@ void link__topic_taken(struct lf_link *link, const char *about)
 void link__filter_answered(struct lf_link *link, const char *filter)
 {
     char about[TOPIC_ABOUT];
+    link->silent_filter = NULL;
     if (find(link, filter_about(filter, about))) {
         link__concern(link, about, false, NULL, NULL);
         forget(link, about);
@@ -184,8 +189,8 @@ static void set_aside(struct lf_link *link, const char *about, const char *topic
     }
     snprintf(
         text, sizeof text,
-        "the broker %s:%d closed the connection without a reason when this agent %s %.300s. That waits for "
-        "10 minutes and is then tried once more; everything else goes on",
+        "the broker %s:%d closed the connection without a reason when this agent %s %.300s. That waits for some "
+        "minutes and is then tried once more; everything else goes on",
         link->config->host, link->config->port, did, topic);
     lf_log_warning("link", "%s", text);
     learn(link, about, lf_deadline_in(ASIDE_MS));
@@ -215,6 +220,10 @@ static bool blame_filter(struct lf_link *link, bool silent, const char *why)
     if (!filter || link->ticket_count)
         return false;
     filter_about(filter, about);
+    if (silent && link->silent_filter != filter && !find(link, about)) {
+        link->silent_filter = filter;
+        return false;
+    }
     if (silent)
         set_aside(link, about, filter, "subscribes to");
     else

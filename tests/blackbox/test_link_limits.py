@@ -8,6 +8,7 @@ from limited_broker import EventGrid, LimitedBroker, Limits, QUOTA_EXCEEDED
 from link_parts import PATIENCE_S, Probe, wait_until
 
 SIDE_BY_SIDE = 3
+ASIDE_S = 3 * 60  # after this, what was set aside is tried again
 LOOKS_S = 0.3  # so long it is watched that nobody connects
 
 
@@ -144,7 +145,7 @@ class Forbidden(LimitsTest):
         self.taken(probe, 4, "lab/good")
         self.assertEqual(broker.ended_over, ["lab/bad"])
         broker.forbidden.clear()
-        probe.pass_time(601)
+        probe.pass_time(ASIDE_S)
         self.taken(probe, 5, "lab/bad")
         self.assertTrue(any(line["what"] == "concern" and "lab/bad" in line["about"] and line.get("text") is None
                             for line in probe.told))
@@ -152,7 +153,7 @@ class Forbidden(LimitsTest):
     def test_silent_again(self):
         """a topic at which the broker closes twice without a word is given up"""
         broker, probe = self.blamed(Silent, "lab/bad")
-        probe.pass_time(601)
+        probe.pass_time(ASIDE_S)
         probe.say("publish 3 1 0 lab/bad x")
         probe.next("concern", about="publish on lab/bad", stands=False)
         self.reconnect(probe)
@@ -167,6 +168,19 @@ class Forbidden(LimitsTest):
         # the probe remembers nothing: as after a restart, it is told
         second = self.probe(broker.port, "filter=lab/more/#", "given_up=subscribe to lab/events/#")
         self.assertFalse(second.next("online")["whole"])
+
+    def test_silent_filter(self):
+        """a subscription at which the broker closes twice in a row without a word is set aside, and the others stand"""
+        broker = self.at(Silent)
+        broker.forbidden_filters.add("lab/events/#")
+        probe = self.probe(broker.port, "filter=lab/more/#")
+        self.assertFalse(probe.next("online")["whole"])
+        self.assertTrue(any(line["what"] == "concern" and line["about"] == "subscribe to lab/events/#" and line["stands"]
+                            for line in probe.told))
+        self.assertEqual(broker.ended_over, ["lab/events/#"] * 2)
+        broker.forbidden_filters.clear()
+        probe.pass_time(ASIDE_S)
+        self.assertTrue(probe.next("online", whole=True))
 
     def test_puback(self):
         """a topic that the broker refuses without ending the session loses its reports, and each is named"""
