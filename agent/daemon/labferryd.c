@@ -18,7 +18,8 @@ static int usage(FILE *out, int code)
     fputs("usage: labferryd [--config FILE]\n"
           "\n"
           "The Labferry agent: brings files and tasks from Benchling to instruments, and results back.\n"
-          "It runs in the foreground and logs to standard error; SIGTERM shuts it down cleanly.\n"
+          "It runs in the foreground and logs to standard error; SIGTERM shuts it down cleanly. SIGHUP does\n"
+          "nothing: a changed configuration is used from the next start.\n"
           "\n"
           "  -c, --config FILE   configuration (default " LF_CONFIG_PATH ")\n"
           "  -V, --version       print the version\n"
@@ -86,9 +87,9 @@ int main(int argc, char **argv)
         else
             return usage(stderr, EXIT_USAGE_WRONG);
     }
-    lf_service_be_private();
     struct lf_error err = {0};
-    if (lf_service_stop_on_signals(&stop, false, &err) != LF_OK) {
+    lf_service_open_files();
+    if (lf_service_be_private(&err) != LF_OK || lf_service_stop_on_signals(&stop, false, &err) != LF_OK) {
         fprintf(stderr, "labferryd: %s\n", err.text);
         return EXIT_CANNOT_START;
     }

@@ -6,12 +6,17 @@
 
 /* Call it first in main(). Opens standard files that are closed: otherwise the next file opened, such as the
  * journal, would become standard error, and the log would be written into it. Writing to a closed pipe
- * becomes an error instead of a signal. False: it failed; do not continue. */
+ * becomes an error instead of a signal, and signals that programs give meanings of their own (SIGUSR1,
+ * SIGUSR2) do nothing. False: it failed; do not continue. */
 bool lf_service_begin(void);
-/* Files created from here on are closed to everybody but our user and group. */
-void lf_service_be_private(void);
-/* Opens *stop, which is set when the system or the user asks the program to end. With `at_once`, a read from
- * a terminal is interrupted too. */
+/* Before secrets are read: files created from here on are closed to everybody but our user and group, and no
+ * other program of our user, and no core file, gets at our memory. */
+enum lf_status lf_service_be_private(struct lf_error *err);
+/* Raises the number of files that may be open to what the system allows. Returns it. */
+int64_t lf_service_open_files(void);
+/* Opens *stop, which is set when the system or the user asks the program to end. With `at_once`, for a
+ * program at a terminal, a read is interrupted too, and so it ends when the terminal is closed (SIGHUP);
+ * without, it goes on. */
 enum lf_status lf_service_stop_on_signals(struct lf_cancel *stop, bool at_once, struct lf_error *err);
 
 enum lf_service_state { LF_SERVICE_READY, LF_SERVICE_STOPPING };

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +24,8 @@ bool lf_service_begin(void)
 {
     int fd;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     do
         fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);
@@ -30,9 +34,24 @@ bool lf_service_begin(void)
     return fd >= 0;
 }
 
-void lf_service_be_private(void)
+/* A core file is limited to no bytes; where cores go to a program instead, which has no limit, only a process
+ * that cannot be dumped has none. */
+enum lf_status lf_service_be_private(struct lf_error *err)
 {
+    struct rlimit no_core = {0, 0};
     umask(0027);
+    if (setrlimit(RLIMIT_CORE, &no_core) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return lf_fail_errno(err, "cannot keep the memory of this process to itself");
+    return LF_OK;
+}
+
+int64_t lf_service_open_files(void)
+{
+    struct rlimit files = {0};
+    getrlimit(RLIMIT_NOFILE, &files);
+    rlim_t before = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    return (int64_t)(setrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : before);
 }
 
 static void on_signal(int number)
@@ -47,6 +66,10 @@ enum lf_status lf_service_stop_on_signals(struct lf_cancel *stop, bool at_once, 
     enum lf_status status = lf_cancel_open(stop, err);
     asked = stop;
     if (status == LF_OK && (sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0))
+        status = lf_fail_errno(err, "cannot catch signals");
+    if (!at_once)
+        action.sa_handler = SIG_IGN;
+    if (status == LF_OK && sigaction(SIGHUP, &action, NULL) != 0)
         status = lf_fail_errno(err, "cannot catch signals");
     return status;
 }

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int manager(const char *name, struct sockaddr_un *address)
@@ -79,6 +82,78 @@ static void signals_ask_to_stop(void)
     }
 }
 
+/* In a child: these settings last as long as the process. */
+static void in_child(bool (*holds)(void))
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(holds() ? 0 : 1);
+    int how = -1;
+    NEED(waitpid(pid, &how, 0) == pid);
+    CHECK_INT(how, 0);
+}
+
+static bool survives_signals(void)
+{
+    static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    struct lf_cancel stop;
+    struct lf_error err;
+    if (!lf_service_begin() || lf_service_stop_on_signals(&stop, false, &err) != LF_OK)
+        return false;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        raise(numbers[i]);
+    bool asked = lf_cancel_is_set(&stop);
+    lf_cancel_close(&stop);
+    return !asked;
+}
+
+static bool ends_with_its_terminal(void)
+{
+    struct lf_cancel stop;
+    struct lf_error err;
+    if (lf_service_stop_on_signals(&stop, true, &err) != LF_OK)
+        return false;
+    raise(SIGHUP);
+    bool asked = lf_cancel_is_set(&stop);
+    lf_cancel_close(&stop);
+    return asked;
+}
+
+static bool keeps_memory(void)
+{
+    struct rlimit core = {1, 1};
+    struct lf_error err;
+    return lf_service_be_private(&err) == LF_OK && getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0
+           && core.rlim_max == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+static bool opens_many(void)
+{
+    struct rlimit files = {0};
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = 64;
+    setrlimit(RLIMIT_NOFILE, &files);
+    int64_t most = lf_service_open_files();
+    getrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_cur == files.rlim_max && most == (int64_t)files.rlim_max;
+}
+
+static void other_signals(void)
+{
+    in_child(survives_signals);
+    in_child(ends_with_its_terminal);
+}
+
+static void memory(void)
+{
+    in_child(keeps_memory);
+}
+
+static void many_files(void)
+{
+    in_child(opens_many);
+}
+
 static void log_does_not_wait(void)
 {
     char much[100000] = {0};
@@ -94,8 +169,12 @@ static void log_does_not_wait(void)
     close(pipes[1]);
 }
 
-UNIT_TESTS("service",
-           {"a service manager that asks for it is notified of start and stop", manager_is_notified},
-           {"an invalid notification address is ignored", no_manager},
-           {"SIGTERM and SIGINT ask the program to stop", signals_ask_to_stop},
-           {"a log that is not read does not block the program", log_does_not_wait}, )
+UNIT_TESTS(
+    "service", {"a service manager that asks for it is notified of start and stop", manager_is_notified},
+    {"an invalid notification address is ignored", no_manager},
+    {"SIGTERM and SIGINT ask the program to stop", signals_ask_to_stop},
+    {"SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE do not end a daemon; a closed terminal ends what runs there",
+     other_signals},
+    {"its memory is in no core file, and other programs cannot read it", memory},
+    {"as many files may be open as the system allows", many_files},
+    {"a log that is not read does not block the program", log_does_not_wait}, )
