@@ -2,9 +2,12 @@
 
 #include "base/json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+enum { RESET_MAX_S = 3600 };
 
 /* A row for each status that means more than its family. What blocks every request (credential, proxy, wrong
  * address) is not a problem of one job: transient, and `labferry status` shows it once. */
@@ -123,10 +126,18 @@ static enum lf_status judge_page(const struct lf_answer *answer, struct lf_error
         answer->status);
 }
 
+/* A window of the rate limit is a minute; one that is to last for years is a broken header. */
+static bool is_absurd(const struct lf_answer *answer)
+{
+    return answer->status == 429 && answer->retry_after_ms < 0 && answer->rate_reset_s > RESET_MAX_S;
+}
+
 static int64_t wait_asked_for(const struct lf_answer *answer)
 {
     if (answer->retry_after_ms >= 0)
         return answer->retry_after_ms;
+    if (is_absurd(answer))
+        return RESET_MAX_S * INT64_C(1000);
     return answer->status == 429 && answer->rate_reset_s >= 0 ? answer->rate_reset_s * 1000 : 0;
 }
 
@@ -137,8 +148,13 @@ static enum lf_status judge_error(const struct lf_answer *answer, struct lf_erro
     cJSON *body = NULL;
     lf_json_parse(lf_buffer_slice(&answer->text), &body, &(struct lf_error){0});
     vendor_words(body, &said);
-    lf_fail(err, verdict.means, verdict.class, "the cloud %s (%d%s%s)", verdict.words, answer->status,
-            said.len ? ": " : "", said.len ? said.data : "");
+    char absurd[120] = "";
+    if (is_absurd(answer))
+        snprintf(absurd, sizeof absurd,
+                 "; its x-rate-limit-reset of %" PRId64 " s makes no sense, so it is asked again in an hour",
+                 answer->rate_reset_s);
+    lf_fail(err, verdict.means, verdict.class, "the cloud %s (%d%s%s)%s", verdict.words, answer->status,
+            said.len ? ": " : "", said.len ? said.data : "", absurd);
     if (verdict.class == LF_TRANSIENT)
         err->retry_after_ms = wait_asked_for(answer);
     cJSON_Delete(body);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <openssl/x509_vfy.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Refusals by TLS or a proxy are transient, like all network errors: once the clock is set, the certificate
@@ -60,6 +61,21 @@ static void receive_failure(struct lf_exchange *exchange, const char *text)
         lf_fail(&exchange->error, LF_DISCONNECTED, LF_TRANSIENT, "the connection broke: %s", text);
 }
 
+/* For a header line above its limit, libcurl 7.88 says that memory ran out. */
+static void no_room(struct lf_exchange *exchange)
+{
+    void *room = malloc(2 * (size_t)CURL_MAX_HTTP_HEADER);
+    bool header = exchange->sent && room;
+    free(room);
+    if (header)
+        lf_fail(
+            &exchange->error, LF_TOO_LARGE, LF_TRANSIENT,
+            "the server's answer has a header of more than %d kB, such as an endless Location; it is refused",
+            CURL_MAX_HTTP_HEADER / 1024);
+    else
+        lf_fail_memory(&exchange->error, "performing a request");
+}
+
 void transfer__failure(struct lf_exchange *exchange, CURLcode code)
 {
     const char *text = *exchange->curl_text ? exchange->curl_text : curl_easy_strerror(code);
@@ -92,7 +108,7 @@ void transfer__failure(struct lf_exchange *exchange, CURLcode code)
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_CLIENTCERT: tls_failure(exchange, text); break;
     case CURLE_URL_MALFORMAT: lf_fail(err, LF_INVALID, LF_PERMANENT, "bad URL: %s", text); break;
-    case CURLE_OUT_OF_MEMORY: lf_fail_memory(err, "performing a request"); break;
+    case CURLE_OUT_OF_MEMORY: no_room(exchange); break;
     default: /* reset, empty answer, something that is not HTTP, HTTP/2 stream errors */
         receive_failure(exchange, text);
         break;

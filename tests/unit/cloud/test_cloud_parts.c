@@ -119,6 +119,10 @@ static void waits(void)
     answer.retry_after_ms = 3000;
     cloud__http_error_judge(&answer, &err);
     CHECK_INT(err.retry_after_ms, 3000);
+    answer = (struct lf_answer){.status = 429, .retry_after_ms = -1, .rate_reset_s = INT64_MAX};
+    cloud__http_error_judge(&answer, &err);
+    CHECK_INT(err.retry_after_ms, 3600 * 1000);
+    CHECK_HAS(err.text, "its x-rate-limit-reset of 9223372036854775807 s makes no sense");
     answer.retry_after_ms = answer.rate_reset_s = -1;
     cloud__http_error_judge(&answer, &err);
     CHECK_INT(err.retry_after_ms, 0);

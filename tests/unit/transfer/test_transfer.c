@@ -586,6 +586,30 @@ static void refuses_redirects(void)
     bench_close(&bench);
 }
 
+static void answer_long_header(void *context, struct server_call *call)
+{
+    enum { LONG = 200 * 1000 };
+    char *extra = malloc(LONG + 40);
+    (void)context;
+    NEED(extra != NULL);
+    strcpy(extra, "Location: /");
+    memset(extra + strlen(extra), 'a', LONG);
+    strcpy(extra + strlen("Location: /") + LONG, "\r\n");
+    server_reply(call, 302, extra, "");
+    free(extra);
+}
+
+static void endless_header(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_long_header, NULL);
+    bench_perform(&bench, &(struct lf_request){.follow = true});
+    CHECK_INT(bench.status, LF_TOO_LARGE);
+    CHECK_INT(bench.err.class, LF_TRANSIENT);
+    CHECK_HAS(bench.err.text, "a header of more than 100 kB");
+    bench_close(&bench);
+}
+
 static void refuses_urls(void)
 {
     struct bench bench;
@@ -650,6 +674,7 @@ UNIT_TESTS("transfer", {"a GET comes back with status, body, type and the header
            {"closing ends what runs and waits for the callers", closing},
            {"a name server that does not answer stops only the request that needs it", silent_dns},
            {"redirects are followed without credentials, to other ports too", follows_without_credentials},
+           {"a header without end is refused as what it is", endless_header},
            {"redirects without end, to plain http or to files are refused", refuses_redirects},
            {"URLs that are not https are refused", refuses_urls},
            {"many callers at once each get their own answer", many_at_once}, )
