@@ -35,9 +35,7 @@ static enum cli_exit run_check(struct cli *cli)
     struct lf_config *config = NULL;
     struct lf_config_report report = {0};
     struct lf_error err = {0};
-    struct lf_config_hooks hooks = *lf_control_config_hooks();
-    hooks.check_start = true;
-    enum lf_status status = lf_config_load(path, &hooks, &config, &report, &err);
+    enum lf_status status = lf_config_load(path, lf_control_config_hooks(), &config, &report, &err);
     enum cli_exit code = status == LF_OK ? CLI_DONE : CLI_REFUSED;
     if (cli->json) {
         cJSON *answer = cJSON_CreateObject();

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "drivers/line/describe.h"
 #include "drivers/line/procedure.h"
+#include "os/trust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,8 @@ static enum lf_status load(const struct line_options *options, struct lf_line_pr
 {
     enum lf_status status = lf_profile_load(options->profile, loaded, err);
     const struct lf_line_profile *profile = *loaded;
+    if (status == LF_OK) /* colleagues may own the profiles that they wrote */
+        status = lf_trust_check(profile->name, true, err);
     for (size_t i = 0; status == LF_OK && i < options->inputs.count; i++)
         if ((status = check_fixed(profile, options->inputs.items[i], err)) != LF_OK)
             lf_error_prefix(err, "inputs");

@@ -1,8 +1,6 @@
 /* The groups agent, cloud and link, and the topics that follow from the routes. */
 #include "config/load.h"
 #include "config/settings.h"
-#include "os/dir.h"
-#include "os/local.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -57,48 +55,6 @@ const config_setting_t *config__load_member(const config_setting_t *group, const
     return member ? member : group;
 }
 
-/* ---- what the start needs ---- */
-
-/* Can this user write into the folder? If it does not exist yet, the nearest one above it is checked, which
- * is only worth a warning: systemd or another user may create the folder. */
-static void check_folder(struct lf_load *load, const config_setting_t *at, const char *name, const char *path)
-{
-    struct lf_dir dir = {0};
-    struct lf_error err = {0};
-    enum lf_config_severity severity = LF_CONFIG_ERROR;
-    char *folder = strdup(path);
-    while (folder && lf_dir_open(folder, &dir, &err) == LF_NOT_FOUND) {
-        char *above = lf_path_parent(folder);
-        free(folder);
-        folder = above;
-        severity = LF_CONFIG_WARNING;
-    }
-    if (folder && (!lf_dir_is_open(&dir) || lf_dir_check_writable(&dir, &err) != LF_OK)) {
-        config__load_note(load, &err);
-        config__load_problem(load, err.status == LF_DENIED ? severity : LF_CONFIG_ERROR, at,
-                             "agent: \"%s\": this user cannot write into %s: %s; correct the path or its "
-                             "permissions",
-                             name, folder, err.text);
-    }
-    load->no_memory = load->no_memory || !folder;
-    lf_dir_close(&dir);
-    free(folder);
-}
-
-static void check_start(struct lf_load *load, config_setting_t *group, const struct lf_config_agent *agent)
-{
-    struct lf_error err;
-    if (agent->operators && lf_local_check_group(agent->operators, &err) != LF_OK) {
-        config__load_note(load, &err);
-        config__load_error(load, config__load_member(group, "operators"),
-                           "agent: \"operators\": %s; create it or correct the name", err.text);
-    }
-    if (agent->state_dir)
-        check_folder(load, config__load_member(group, "state_dir"), "state_dir", agent->state_dir);
-    if (config_setting_get_member(group, "spool_dir") && agent->spool_dir)
-        check_folder(load, config__load_member(group, "spool_dir"), "spool_dir", agent->spool_dir);
-}
-
 /* In all three groups: what is set is checked even if something else of the group is wrong. */
 
 void config__load_agent(struct lf_load *load, config_setting_t *group)
@@ -109,8 +65,6 @@ void config__load_agent(struct lf_load *load, config_setting_t *group)
         agent->spool_dir = config__load_format(load, "%s/spool", agent->state_dir ? agent->state_dir : "");
     check_name(load, config__load_member(group, "name"), "agent: \"name\"", agent->name);
     check_name(load, config__load_member(group, "site"), "agent: \"site\"", agent->site);
-    if (load->hooks->check_start)
-        check_start(load, group, agent);
 }
 
 static bool has(const config_setting_t *group, const char *name)
@@ -166,12 +120,33 @@ static const char *check_tenant(struct lf_load *load, const config_setting_t *at
     return text[len - 1] == '/' ? config__load_format(load, "%.*s", (int)len - 1, text) : text;
 }
 
+/* A proxy may have a user and a password in front of its host: there is no other place for them. */
+static void check_proxy(struct lf_load *load, const config_setting_t *at, const char *text)
+{
+    static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    const char *sep = text ? strstr(text, "://") : NULL, *user_end = sep ? strrchr(sep, '@') : NULL;
+    struct lf_url url = {0};
+    if (!text || !*text)
+        return;
+    const char *bare = user_end
+                           ? config__load_format(load, "%.*s%s", (int)(sep + 3 - text), text, user_end + 1)
+                           : text;
+    const char *why = bare ? config__url_split(bare, &url) : NULL;
+    bool known = why != NULL;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        known = known || !strcasecmp(url.scheme, schemes[i]);
+    if (why || !known)
+        config__load_error(load, at, "cloud: \"proxy\" %s; write it like \"http://proxy.example:3128\"",
+                           why ? why : "has a scheme that is not one of a proxy");
+}
+
 void config__load_cloud(struct lf_load *load, config_setting_t *group)
 {
     struct lf_config_cloud *cloud = &load->config->cloud;
     config__load_group(load, group, "cloud", config__settings_cloud, cloud);
     cloud->tenant = check_tenant(load, config__load_member(group, "tenant"), cloud->tenant);
     check_credentials(load, group);
+    check_proxy(load, config__load_member(group, "proxy"), cloud->proxy);
 }
 
 /* ---- link ---- */

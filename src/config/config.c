@@ -51,6 +51,8 @@ static void load_groups(struct lf_load *load)
         config__load_instruments(load, instruments);
     config__load_routes(load, routes);
     config__load_topics(load);
+    if (load->hooks->check_start)
+        config__load_start(load);
     if (load->config->instrument_count == 0)
         config__load_warning(
             load, NULL, "there are no instruments: the agent will do nothing; add some to \"instruments\"");

@@ -198,7 +198,8 @@ struct lf_config_hooks {
     bool (*pattern_asks)(const cJSON *pattern, const char *const *paths);
     /* Checks an entry of collect.match. *names_config: it can also find the output file configuration. */
     enum lf_status (*match_check)(const char *rule, bool *names_config, struct lf_error *err);
-    /* Also looks for the agent's folders and group, which the agent itself finds or misses when it starts. */
+    /* Also checks what a start needs (folders, socket, group, certificates), and that nobody else can change
+     * what the agent acts on. */
     bool check_start;
 };
 

@@ -95,6 +95,13 @@ void config__load_routes(struct lf_load *load, config_setting_t *list);
 void config__load_names(struct lf_load *load, const config_setting_t *group, const char *where,
                         const struct lf_config_route *route, const struct lf_config_instrument *instrument);
 
+/* ---- start.c ---- */
+
+/* Checks what the start needs, when everything has been read. */
+void config__load_start(struct lf_load *load);
+/* False, with the reason: others can change the file. Always true when the start is not checked. */
+bool config__load_trusted(struct lf_load *load, const char *path, struct lf_error *err);
+
 /* A group's member, or the group itself: where to show a problem with it. */
 const config_setting_t *config__load_member(const config_setting_t *group, const char *name);
 /* An entry of the list of instruments or routes for messages: `instrument "balance-1"`, or `instrument 3`.

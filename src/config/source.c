@@ -62,7 +62,7 @@ static bool scan_include(struct scan *scan, const char *from, int line, const ch
         scan->missing_line = line;
         snprintf(scan->missing, sizeof scan->missing, "%s", name);
         good = true;
-    } else if (status != LF_OK) {
+    } else if (status != LF_OK || !config__load_trusted(scan->load, path, &err)) {
         char message[LF_ERROR_TEXT + 64];
         config__load_note(scan->load, &err);
         snprintf(message, sizeof message, "@include: %s", err.text);
@@ -180,6 +180,8 @@ bool config__load_source(struct lf_load *load)
                                ? "; give another one with --config, or start from labferry.conf.example"
                                : "");
     } else {
+        if (!config__load_trusted(load, load->path, &err))
+            config__load_error(load, NULL, "%s", err.text);
         add_to_digest(load, &text);
         config_set_include_dir(&load->file, load->folder);
         good = scan_includes(&scan, load->path, text.data);

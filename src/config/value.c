@@ -74,20 +74,20 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
         config__load_warning(
             load, setting, "%s: \"%s\" cannot be checked here: systemd gives credentials to the service only",
             where, row->name);
-    } else if (row->type == LF_SECRET_FILE) {
-        if (lf_file_read_secret(path, &secret, &err) != LF_OK) {
-            const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or correct the path"
-                                                          : "";
-            config__load_note(load, &err);
-            config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
-        }
-        lf_buffer_wipe(&secret);
+    } else if (row->type == LF_SECRET_FILE && lf_file_read_secret(path, &secret, &err) != LF_OK) {
+        const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or correct the path" : "";
+        config__load_note(load, &err);
+        config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
     } else if (row->type == LF_FILE && lf_path_check_readable(path, &err) != LF_OK) {
         lf_error_prefix(&err, "cannot read %s", path);
         config__load_note(load, &err);
         config__load_error(load, setting, "%s: \"%s\": %s; correct the path or its permissions", where,
                            row->name, err.text);
+    } else if ((row->type == LF_FILE || row->type == LF_SECRET_FILE)
+               && !config__load_trusted(load, path, &err)) {
+        config__load_error(load, setting, "%s: \"%s\": %s", where, row->name, err.text);
     }
+    lf_buffer_wipe(&secret);
 }
 
 /* Texts of scalars, as lf_values_set wants them. */

@@ -110,6 +110,7 @@ static const struct lf_config_hooks hooks = {
     .pattern_check = pattern_check,
     .pattern_asks = pattern_asks,
     .match_check = lf_match_check,
+    .check_start = true,
 };
 
 const struct lf_config_hooks *lf_control_config_hooks(void)

@@ -15,6 +15,8 @@
  * another program listens there; LF_EXISTS: the path is something else. Missing folders are created. */
 enum lf_status lf_local_listen(const char *path, const char *group, struct lf_socket *listener,
                                struct lf_error *err);
+/* LF_INVALID: a socket's path cannot be as long. */
+enum lf_status lf_local_check_path(const char *path, struct lf_error *err);
 /* LF_NOT_FOUND: there is no such group. */
 enum lf_status lf_local_check_group(const char *group, struct lf_error *err);
 /* Ends listening and removes the socket, if it is still this one. A closed listener is fine. */

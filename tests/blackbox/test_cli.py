@@ -311,7 +311,10 @@ class Cli(unittest.TestCase):
         path = self.write_config()
         self.assertIn("OK: 1 instrument, 1 route", self.expect(0, "check", path).stdout)
         answer = json.loads(self.expect(0, "check", path, "--json").stdout)
-        self.assertEqual((answer["ok"], answer["instruments"], answer["routes"], answer["problems"]), (True, 1, 1, []))
+        self.assertEqual((answer["ok"], answer["instruments"], answer["routes"]), (True, 1, 1))
+        warned = [problem["text"] for problem in answer["problems"]]
+        self.assertEqual(len(warned), 1 if os.geteuid() == 0 else 0, warned)
+        self.assertTrue(all("this runs as root" in text for text in warned))
         self.expect(0, "check", "--config", path)
 
     def test_check_bad(self):
@@ -330,7 +333,7 @@ class Cli(unittest.TestCase):
                 done = self.expect(1, "check", path)
                 self.assertRegex(done.stdout, r"labferry\.conf:\d+: error: ")
                 self.assertIn(part, done.stdout)
-                problem = json.loads(self.expect(1, "check", path, "--json").stdout)["problems"][0]
+                problem = json.loads(self.expect(1, "check", path, "--json").stdout)["problems"][-1]
                 self.assertGreater(problem["line"], 0)
 
     def test_check_secret(self):

@@ -130,13 +130,24 @@ enum lf_status lf_local_check_group(const char *group, struct lf_error *err)
     return find_group(group, &gid, err);
 }
 
+static const char new_suffix[] = ".new";
+
+enum lf_status lf_local_check_path(const char *path, struct lf_error *err)
+{
+    size_t most = sizeof((struct sockaddr_un *)0)->sun_path - sizeof new_suffix;
+    if (!*path || strlen(path) > most)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                       "the path of a socket must have 1 to %zu bytes: %.120s", most, path);
+    return LF_OK;
+}
+
 /* Binds under a temporary name and renames: under its final name it has its mode and group from the start. */
 static enum lf_status bind_at(int fd, const char *path, const char *group, struct lf_error *err)
 {
-    char name[sizeof((struct sockaddr_un *)0)->sun_path + 8];
+    char name[sizeof((struct sockaddr_un *)0)->sun_path + sizeof new_suffix];
     struct sockaddr_un address;
     gid_t gid = (gid_t)-1;
-    snprintf(name, sizeof name, "%s.new", path);
+    snprintf(name, sizeof name, "%s%s", path, new_suffix);
     enum lf_status status = address_of(name, &address, err);
     if (status == LF_OK && group)
         status = find_group(group, &gid, err);

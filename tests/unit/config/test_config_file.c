@@ -119,6 +119,91 @@ static void skipped_checks_are_mentioned(void)
     }
 }
 
+#define LONG "a-name-of-a-socket-that-is-long-enough-already/"
+
+static struct lf_config_hooks checking(void)
+{
+    struct lf_config_hooks hooks = case_hooks;
+    hooks.check_start = true;
+    return hooks;
+}
+
+/* The problem that loading finds in `more`, the lines before the good rest. */
+static void load_checked(const char *text)
+{
+    struct lf_config_hooks hooks = checking();
+    struct lf_config *config = NULL;
+    lf_config_report_free(&case_report);
+    lf_error_clear(&case_error);
+    case_file("secret", "hush\n", 0600);
+    lf_config_load(case_file("labferry.conf", text, 0644), &hooks, &config, &case_report, &case_error);
+    lf_config_free(config);
+}
+
+#define HERE "agent = { name = \"a\"; site = \"b\"; state_dir = \"state\"; socket = \"s\"; };\n"
+
+static void certificates_are_checked(void)
+{
+    case_file("key.pem", "-----BEGIN PRIVATE KEY-----\n", 0600);
+    load_checked(HERE CLOUD_HEAD " ca_file = \"key.pem\"; };\n" LINK INSTRUMENTS ROUTES);
+    CHECK_HAS(case_error.text, "labferry.conf:2: cloud: \"ca_file\": ");
+    CHECK_HAS(case_error.text, "has no certificate (PEM), but a private key");
+    load_checked(
+        HERE CLOUD
+        "link = { broker = \"mqtts://b\";\n cert_file = \"key.pem\"; key_file = \"key.pem\"; };\n" INSTRUMENTS
+            ROUTES);
+    CHECK_HAS(case_error.text, "labferry.conf:4: link: \"cert_file\": ");
+}
+
+/* What others can change is refused, and nothing else is wrong. */
+static void check_changeable(const char *name, unsigned mode)
+{
+    char path[4300];
+    struct lf_config_hooks hooks = checking();
+    struct lf_config *config = NULL;
+    snprintf(path, sizeof path, "%s/%s", unit_folder(), name);
+    struct stat before;
+    NEED(stat(path, &before) == 0 && chmod(path, (mode_t)mode) == 0);
+    char conf[4300];
+    snprintf(conf, sizeof conf, "%s/labferry.conf", unit_folder());
+    lf_config_report_free(&case_report);
+    CHECK(lf_config_load(conf, &hooks, &config, &case_report, &case_error) != LF_OK);
+    CHECK_INT(case_report.errors, 1);
+    CHECK_HAS(case_error.text, "can be changed by every user of this machine");
+    CHECK_HAS(case_error.text, path);
+    CHECK_HAS(case_error.text, "run chmod go-w ");
+    lf_config_free(config);
+    NEED(chmod(path, before.st_mode) == 0);
+}
+
+static void others_can_change_it(void)
+{
+    char path[4300];
+    case_file("more.conf", INSTRUMENTS, 0644);
+    case_file("pattern.json", "{\"source\": [\"x\"]}", 0644);
+    snprintf(path, sizeof path, "%s/state", unit_folder());
+    NEED(mkdir(path, 0700) == 0);
+    case_file("state/journal.db", "", 0600);
+    load_checked(HERE CLOUD LINK
+                 "@include \"more.conf\"\n"
+                 "routes = ( { name = \"w\"; on = \"automationInputGenerator.completed\"; job = "
+                 "\"deliver\"; instrument = \"hamilton-1\"; pattern_file = \"pattern.json\"; } );\n");
+    CHECK_INT(case_report.errors, 0);
+    check_changeable("labferry.conf", 0666);
+    check_changeable("more.conf", 0646);
+    check_changeable("pattern.json", 0666);
+    check_changeable("state", 0777);
+    check_changeable("state/journal.db", 0666);
+}
+
+static void root_is_warned_of(void)
+{
+    load_checked(HERE CLOUD LINK INSTRUMENTS ROUTES);
+    CHECK_INT(case_report.errors, 0);
+    NEED(case_report.count == (geteuid() == 0 ? 1 : 0));
+    CHECK(!case_report.count || strstr(case_report.problems[0].text, "this runs as root"));
+}
+
 static void start_is_checked(void)
 {
     static const struct {
@@ -130,9 +215,12 @@ static void start_is_checked(void)
          "\"spool_dir\": this user cannot write into "},
         {"state_dir = \"new\"; operators = \"no-such-group\";",
          "\"operators\": the group \"no-such-group\" does not exist; create it"},
+        {"state_dir = \"new\"; socket = \"" LONG LONG LONG "\";",
+         "\"socket\": the path of a socket must have 1 to 103 bytes"},
+        {"state_dir = \"new\"; socket = \"labferry.conf/socket\";",
+         "\"socket\": this user cannot write into "},
     };
-    struct lf_config_hooks hooks = case_hooks;
-    hooks.check_start = true;
+    struct lf_config_hooks hooks = checking();
     case_file("secret", "hush\n", 0600);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[2000];
@@ -412,6 +500,10 @@ static const struct unit_test tests[] = {
     {"the report prints file:line:, which editors can jump to", report_prints_as_editors_like},
     {"folders and group of the agent are checked as its start needs them, and nothing is made",
      start_is_checked},
+    {"certificates are checked as TLS needs them", certificates_are_checked},
+    {"a configuration, what it includes, and a state folder that others can change are refused",
+     others_can_change_it},
+    {"an agent that would run as root is warned of", root_is_warned_of},
     {"the report mentions that checks were skipped because of errors", skipped_checks_are_mentioned},
     {"a missing file is named", missing_file},
     {"a folder, a device and a pipe are refused at once", not_a_plain_file},
