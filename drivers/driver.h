@@ -258,6 +258,10 @@ struct lf_driver {
      * again for the same job, then starts over, and its errors mean that nothing happened. NULL: nothing to
      * prepare. */
     enum lf_status (*prepare)(void *device, const struct lf_action *action, struct lf_error *err);
+    /* accept refuses inputs that `act` would refuse before it begins: a name that the action does not take, a
+     * missing one, a value of the wrong type or out of bounds (LF_INVALID, permanent). It also refuses what
+     * `repeat` refuses, works without a connection and never waits. NULL: only `act` finds them. */
+    enum lf_status (*accept)(void *device, const struct lf_action *action, struct lf_error *err);
     /* act does the action and fills the outcome; see "Physical actions" above for the class of its errors. It
      * also refuses what `repeat` refuses, and prepares what was not prepared. NULL where repeat is. */
     enum lf_status (*act)(void *device, const struct lf_action *action, struct lf_outcome *outcome,

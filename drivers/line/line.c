@@ -265,6 +265,20 @@ static enum lf_status line_describe(void *self, const struct lf_action *action, 
     return status;
 }
 
+static enum lf_status line_accept(void *self, const struct lf_action *action, struct lf_error *err)
+{
+    const struct line *device = self;
+    const struct lf_line_command *command;
+    const struct lf_line_procedure *procedure;
+    struct lf_line_input_set inputs = {action->inputs, action->input_count, device->dialogue.fixed};
+    enum lf_status status = resolve(device, action, &command, &procedure, err);
+    if (status == LF_OK && procedure)
+        return line__procedure_accept(&device->dialogue, procedure, &inputs, err);
+    if (status == LF_OK)
+        status = line__inputs_known(device->profile, &command->inputs, &inputs, err);
+    return status == LF_OK ? line__command_bytes(device->profile, command, &inputs, NULL, err) : status;
+}
+
 static void report_progress(void *self, const char *text)
 {
     struct line *device = self;
@@ -278,10 +292,9 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
     const struct lf_line_command *command;
     const struct lf_line_procedure *procedure;
     struct lf_line_input_set inputs = {.given = action->inputs, .given_count = action->input_count};
-    enum lf_status status = resolve(device, action, &command, &procedure, err);
-    /* An operator's misspelt inputs are refused; a task may have more fields than the procedure needs. */
-    if (status == LF_OK && action->kind == LF_ACTION_ASK)
-        status = line__inputs_known(device->profile, &command->inputs, &inputs, err);
+    enum lf_status status = line_accept(device, action, err);
+    if (status == LF_OK)
+        status = resolve(device, action, &command, &procedure, err);
     if (status == LF_OK)
         status = command ? line__dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
                          : line__procedure_run(&device->dialogue, procedure, &inputs, report_progress, device,
@@ -305,6 +318,7 @@ const struct lf_driver lf_driver_line = {
     .listen = line_listen,
     .repeat = line_repeat,
     .describe = line_describe,
+    .accept = line_accept,
     .act = line_act,
     /* No verify: the instrument cannot say whether a tare or a dispense took place; a person decides. No take
      * and no archive: findings carry their data. */

@@ -222,6 +222,33 @@ static enum lf_status walk(struct procedure_run *run, struct lf_outcome *result,
     return status == LF_OK ? give_results(run, result, err) : status;
 }
 
+static void free_steps(struct procedure_run *run)
+{
+    for (size_t i = 0; run->steps && i < run->procedure->step_count; i++) {
+        lf_outcome_free(&run->steps[i].captured);
+        free_arguments(&run->steps[i]);
+    }
+    free(run->steps);
+}
+
+enum lf_status line__procedure_accept(const struct lf_line_dialogue *dialogue,
+                                      const struct lf_line_procedure *procedure,
+                                      const struct lf_line_input_set *inputs, struct lf_error *err)
+{
+    struct lf_line_input_set all = *inputs;
+    all.fixed = dialogue->fixed;
+    struct procedure_run run = {.dialogue = (struct lf_line_dialogue *)dialogue,
+                                .procedure = procedure,
+                                .inputs = &all,
+                                .steps = calloc(procedure->step_count, sizeof *run.steps)};
+    enum lf_status status = run.steps ? line__inputs_known(dialogue->profile, &procedure->inputs, inputs, err)
+                                      : lf_fail_memory(err, "checking inputs");
+    if (status == LF_OK)
+        status = prepare(&run, err);
+    free_steps(&run);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "procedure '%s'", procedure->name);
+}
+
 enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
                                    const struct lf_line_procedure *procedure,
                                    const struct lf_line_input_set *inputs,
@@ -237,11 +264,7 @@ enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
     if (!run.steps)
         return lf_fail_memory(err, "running a procedure");
     enum lf_status status = walk(&run, result, err);
-    for (size_t i = 0; i < procedure->step_count; i++) {
-        lf_outcome_free(&run.steps[i].captured);
-        free_arguments(&run.steps[i]);
-    }
-    free(run.steps);
+    free_steps(&run);
     if (status == LF_OK)
         return LF_OK;
     if (run.done_once && err->class != LF_UNKNOWN_OUTCOME) {

@@ -7,7 +7,7 @@
 #include "base/setting.h"
 #include "base/units.h"
 #include "config/config.h"
-#include "control/config_hooks.h"
+#include "control/terms.h"
 #include "job/captures.h"
 #include "job/job.h"
 
@@ -47,29 +47,13 @@ static enum lf_status perform_send(struct lf_context *context, const struct lf_v
     return control__answer_job(status, context, id, false, result, err);
 }
 
-/* Refuses now what the instrument cannot do, instead of making a job that fails later. */
-static enum lf_status check_procedure(struct lf_context *context, const struct lf_verb_request *request,
-                                      struct lf_error *err)
-{
-    struct lf_instrument *instrument;
-    enum lf_status status = control__find_instrument(context, arg_text(request, "instrument"), &instrument,
-                                                     err);
-    const struct lf_config_instrument *config = status == LF_OK
-                                                    ? lf_config_instrument(context->config,
-                                                                           lf_instrument_name(instrument))
-                                                    : NULL;
-    if (!config || !(lf_instrument_driver(instrument)->can & LF_CAN_RUN))
-        return status; /* lf_jobs_run says what is wrong */
-    status = lf_control_config_hooks()->procedure_check(config->driver, config->settings,
-                                                        arg_text(request, "procedure"), NULL, err);
-    return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", config->name);
-}
-
 static enum lf_status perform_run(struct lf_context *context, const struct lf_verb_request *request,
                                   cJSON **result, struct lf_error *err)
 {
     int64_t id = 0;
-    enum lf_status status = check_procedure(context, request, err);
+    enum lf_status status = control__accept_run(context, arg_text(request, "instrument"),
+                                                arg_text(request, "procedure"),
+                                                lf_json_at(request->args, "inputs"), err);
     if (status == LF_OK)
         status = lf_jobs_run(context->jobs, arg_text(request, "instrument"), arg_text(request, "procedure"),
                              lf_json_at(request->args, "inputs"), request->who, &id, err);

@@ -2,6 +2,7 @@
  *
  * A verb for several jobs is one transaction: if one job refuses, nothing is changed, and the error names it.
  */
+#include "control/terms.h"
 #include "control/verbs.h"
 
 #include "job/job.h"
@@ -128,8 +129,10 @@ static enum lf_status perform_confirm(struct lf_context *context, const struct l
                                       cJSON **result, struct lf_error *err)
 {
     int64_t id = lf_json_int(request->args, "job", 0);
-    enum lf_status status = lf_jobs_confirm(context->jobs, id, lf_json_at(request->args, "values"),
-                                            request->who, err);
+    const cJSON *values = lf_json_at(request->args, "values");
+    enum lf_status status = control__accept_values(context, id, values, err);
+    if (status == LF_OK)
+        status = lf_jobs_confirm(context->jobs, id, values, request->who, err);
     return control__answer_job(status, context, id, false, result, err);
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+const char *ground_profile = "mt-sics.profile";
+
 static void open_instrument(struct ground *ground)
 {
     struct lf_error err;
@@ -14,8 +16,9 @@ static void open_instrument(struct ground *ground)
     ground->values = lf_values_new(driver->settings, "the test's balance");
     NEED(ground->values);
     NEED(lf_values_set(ground->values, "stream", "unix:/nobody/listens/here", NULL, &err) == LF_OK);
-    NEED(lf_values_set(ground->values, "profile", unit_source("etc/profiles/mt-sics.profile"), NULL, &err)
-         == LF_OK);
+    char profile[80];
+    snprintf(profile, sizeof profile, "etc/profiles/%s", ground_profile);
+    NEED(lf_values_set(ground->values, "profile", unit_source(profile), NULL, &err) == LF_OK);
     NEED(lf_values_finish(ground->values, &err) == LF_OK);
     ground->instrument_config = (struct lf_config_instrument){.name = "balance-1",
                                                               .driver = "line",

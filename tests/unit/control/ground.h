@@ -17,6 +17,9 @@ struct ground {
     char socket[200], state[200], spool[200];
 };
 
+// The profile of the instrument, below etc/profiles.
+extern const char *ground_profile;
+
 // Opens everything; the test ends if it cannot. Opening again on the same folder is a restart.
 void ground_open(struct ground *ground);
 void ground_close(struct ground *ground);
