@@ -104,7 +104,7 @@ static enum lf_status each_job(struct lf_context *context, const struct lf_verb_
 static enum lf_status retry(struct lf_jobs *jobs, int64_t id, const struct lf_verb_request *request,
                             struct lf_error *err)
 {
-    return lf_jobs_retry(jobs, id, request->who, err);
+    return lf_jobs_retry(jobs, id, lf_json_bool(request->args, "unchecked", false), request->who, err);
 }
 
 static enum lf_status perform_retry(struct lf_context *context, const struct lf_verb_request *request,
@@ -180,8 +180,15 @@ static enum lf_status perform_acknowledge(struct lf_context *context, const stru
 const struct lf_verb control__verbs_jobs[] = {
     {.name = "retry",
      .summary = "Repeat the step of a held job: it did not happen, or its cause is fixed.",
-     .args = LF_ARGS(ARGS_CHOICE, ARGS_WAIT),
-     .examples = "labferry retry 12\nlabferry retry 12 --wait\nlabferry retry 12 13 14\n"
+     .about =
+         "A job looks at Benchling right before it acts, and waits while Benchling cannot be reached. With\n"
+         "--unchecked you decide that its work is still wanted: it acts once without that look.",
+     .args = LF_ARGS(ARGS_CHOICE,
+                     {"unchecked", LF_ARG_BOOL, 0,
+                      .help = "act without asking Benchling whether it is still wanted"},
+                     ARGS_WAIT),
+     .examples = "labferry retry 12\nlabferry retry 12 --wait\nlabferry retry 12 --unchecked\n"
+                 "labferry retry 12 13 14\n"
                  "labferry retry --all --instrument hamilton-1 --state held",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_retry},

@@ -183,6 +183,7 @@ static void apply_pause(void *context, int64_t number, const char *why)
     if (number > instrument->pause_applied) {
         if (!*why != !*instrument->paused)
             instrument->since_ms = lf_clock_wall_ms();
+        instrument->steady_mono = lf_clock_mono_ms();
         snprintf(instrument->paused, sizeof instrument->paused, "%s", why);
         instrument->pause_applied = number;
     }
@@ -246,6 +247,15 @@ enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
     enum lf_instrument_state state = state_if(instrument, instrument->paused);
     lf_mutex_unlock(&instrument->mutex);
     return state;
+}
+
+int64_t lf_instrument_steady_since(struct lf_instrument *instrument)
+{
+    lf_mutex_lock(&instrument->mutex);
+    bool steady = instrument->connected && !*instrument->paused;
+    int64_t since = steady ? instrument->steady_mono : LF_NEVER;
+    lf_mutex_unlock(&instrument->mutex);
+    return since;
 }
 
 cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)

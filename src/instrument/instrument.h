@@ -75,6 +75,9 @@ const char *lf_instrument_state_name(enum lf_instrument_state state);
  * committed yet. Returns owned; any thread. */
 cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused);
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
+/* Since when it has been connected and not paused, without a break (monotonic); LF_NEVER: it is not. Any
+ * thread. */
+int64_t lf_instrument_steady_since(struct lf_instrument *instrument);
 
 /* Runs one command for an operator, on the bench between jobs; blocks until the deadline. Any thread but the
  * bench. A `once` command needs allow_once. LF_BUSY, LF_TIMEOUT: it was not begun. */

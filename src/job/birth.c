@@ -93,7 +93,7 @@ static enum lf_status add_job(struct lf_jobs *jobs, const struct lf_birth *birth
         status = job__report(jobs, job, err);
     bool known = status == LF_EXISTS; /* not a failure: the caller's transaction continues */
     if (!known)
-        job__changed(jobs, job);
+        job__changed(jobs, job, LF_TURN_NONE);
     status = lf_journal_end(jobs->journal, known ? LF_OK : status, err);
     return known && status == LF_OK ? LF_EXISTS : status;
 }
@@ -114,6 +114,7 @@ enum lf_status lf_jobs_birth(struct lf_jobs *jobs, const struct lf_birth *birth,
         .expires_mono = older->expires_mono,
     };
     job__set_step(&job, step);
+    job__place(&job);
     *id = 0;
     enum lf_status status = check_resource(birth, err);
     if (status == LF_OK)

@@ -1,7 +1,7 @@
 /* deliver: an input file was generated; bring it to the instrument.
  *
- * resolve -> fetch -> deliver -> confirm. An operator's own file (`labferry send`) starts at deliver, with
- * its parcel in the spool.
+ * resolve -> fetch -> turn -> look -> deliver -> confirm. An operator's own file (`labferry send`) starts at
+ * deliver, with its parcel in the spool.
  */
 #include "job/spool.h"
 
@@ -37,20 +37,29 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
                     file);
 }
 
-static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
+/* *generator is owned. If the generator no longer has the file, the job ends. */
+static enum lf_status ask_generator(struct job_work *work, cJSON **generator, struct lf_error *err)
 {
-    cJSON *generator = NULL;
     enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_GENERATOR,
-                                         lf_job_text(work->job, LF_JOB_GENERATOR), &work->call, &generator,
+                                         lf_job_text(work->job, LF_JOB_GENERATOR), &work->call, generator,
                                          err);
     if (status != LF_OK)
         return status;
-    const char *file = lf_json_text(generator, "file.id"), *known = lf_job_text(work->job, LF_JOB_FILE);
+    const char *file = lf_json_text(*generator, "file.id"), *known = lf_job_text(work->job, LF_JOB_FILE);
     if (!file)
-        status = job__end(work, LF_JOB_CANCELLED, "the generator no longer has a file");
-    else if (known && strcmp(known, file) != 0)
-        status = hand_over(work, generator, file, err);
-    else if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
+        return job__end(work, LF_JOB_CANCELLED, "the generator no longer has a file");
+    return known && strcmp(known, file) != 0 ? hand_over(work, *generator, file, err) : LF_OK;
+}
+
+static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
+{
+    cJSON *generator = NULL;
+    enum lf_status status = ask_generator(work, &generator, err);
+    if (status != LF_OK || work->follow != FOLLOW_NEXT) {
+        cJSON_Delete(generator);
+        return status;
+    }
+    if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
         status = job__wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
     else if ((status = job__take(work->job, &job__kind_deliver, generator, err)) == LF_OK)
         status = lf_name_check(lf_job_text_or(work->job, LF_JOB_FILE_NAME, ""), err);
@@ -70,6 +79,16 @@ static enum lf_status download_file(struct job_work *work, struct lf_file *file,
 static enum lf_status fetch_file(struct job_work *work, struct lf_error *err)
 {
     return job__spool_fill(work, lf_job_text(work->job, LF_JOB_MIME), download_file, err);
+}
+
+/* ---- look ---- */
+
+static enum lf_status look_again(struct job_work *work, struct lf_error *err)
+{
+    cJSON *generator = NULL;
+    enum lf_status status = job__cannot_look(ask_generator(work, &generator, err), err);
+    cJSON_Delete(generator);
+    return status;
 }
 
 /* ---- deliver and confirm ---- */
@@ -165,9 +184,15 @@ static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *e
 }
 
 static const struct job_step steps[] = {
-    {.name = "resolve", .run = resolve_file, .needs = {LF_JOB_GENERATOR}},
-    {.name = "fetch", .run = fetch_file, .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
-    {.name = "deliver", .bench = true, .action = parcel_action, .acted = note_delivery},
+    {.name = "resolve", .run = resolve_file, .turn = LF_TURN_COMES, .needs = {LF_JOB_GENERATOR}},
+    {.name = "fetch", .run = fetch_file, .turn = LF_TURN_COMES, .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
+    {.name = "turn", .run = job__take_turn, .turn = LF_TURN_WANTED, .bench = true},
+    {.name = "look", .run = look_again, .turn = LF_TURN_TAKEN, .looks = true, .needs = {LF_JOB_GENERATOR}},
+    {.name = "deliver",
+     .bench = true,
+     .turn = LF_TURN_TAKEN,
+     .action = parcel_action,
+     .acted = note_delivery},
     {.name = "confirm", .bench = true, .run = confirm_delivery},
     {0},
 };

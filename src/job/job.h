@@ -56,8 +56,10 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
 /* Runs a procedure; inputs is an object of texts or NULL. The job's fields get the captured values. */
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);
-/* Held, failed or expired: runs the step again ("it did not happen"). Waiting: runs it now. */
-enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
+/* Held, failed or expired: runs the step again ("it did not happen"). Waiting: runs it now. unchecked: it may
+ * act once without asking Benchling whether it is still wanted; also for a job that waits for its turn. */
+enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, bool unchecked, const char *who,
+                             struct lf_error *err);
 /* Held with an unknown outcome: it did happen, so the job continues. values (an object of texts, may be NULL)
  * replaces what the instrument would have captured. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,

@@ -113,12 +113,18 @@ struct left_over {
     enum lf_status status;
 };
 
+static bool is_orphan(struct lf_jobs *jobs, const struct lf_job *job)
+{
+    return job->state != LF_JOB_HELD && *job->instrument && !lf_jobs_instrument(jobs, job->instrument);
+}
+
 static void find_left_over(void *context, const struct lf_job *job)
 {
     struct left_over *left = context;
-    bool orphan = job->state != LF_JOB_HELD && *job->instrument
-                  && !lf_jobs_instrument(left->jobs, job->instrument);
-    if ((job->stop || orphan) && left->status == LF_OK)
+    struct lf_job placed = *job;
+    job__place(&placed);
+    bool elsewhere = placed.turn != job->turn || placed.in_order != job->in_order; /* an older version's */
+    if ((job->stop || elsewhere || is_orphan(left->jobs, job)) && left->status == LF_OK)
         left->status = lf_buffer_append(&left->ids, &job->id, sizeof job->id);
 }
 
@@ -129,6 +135,13 @@ static enum lf_status settle_left_over(struct lf_jobs *jobs, int64_t id, struct 
     enum lf_status status = lf_journal_job_get(jobs->journal, id, &job, err);
     if (status != LF_OK)
         return status;
+    if (!job.stop && !is_orphan(jobs, &job)) {
+        /* One whose row is damaged counts as held, and is not known to be yet. */
+        status = job.state == LF_JOB_HELD ? job__save(jobs, &job, "agent", job.note, err)
+                                          : job__save_unreported(jobs, &job, err);
+        lf_job_free(&job);
+        return status;
+    }
     if (job.stop)
         snprintf(why, sizeof why, "%.200s%s", job.stop,
                  job.acting

@@ -23,7 +23,8 @@ struct lf_job_kind {
     struct lf_config_kind config;                /* name, events, ability, settings */
     struct lf_job_taken takes[LF_JOB_TAKES_MAX]; /* ends with path NULL */
     enum lf_job_field detail;                    /* tells jobs of one happening on one instrument apart */
-    bool event_inputs;                           /* the route's inputs are paths in the event's resource */
+    bool in_order;     /* its jobs act in the order in which they arrived, after each other */
+    bool event_inputs; /* the route's inputs are paths in the event's resource */
     /* Ends with name NULL. A job of an event begins at the first. */
     const struct job_step *steps;
     /* The job is about to end as failed, cancelled or expired. May set *step to a step that must run first (a

@@ -146,7 +146,14 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
     job__set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 
-enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
+static bool can_retry(const struct lf_job *job, bool unchecked)
+{
+    return job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_WAITING
+           || job->state == LF_JOB_EXPIRED || (unchecked && job->state == LF_JOB_READY && !job->acting);
+}
+
+enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, bool unchecked, const char *who,
+                             struct lf_error *err)
 {
     struct lf_job job;
     enum lf_status status = take_up(jobs, id, &job, err);
@@ -157,12 +164,15 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
                          "the workflow task of job %lld was set to failed in Benchling. To run it again, set "
                          "it back there",
                          (long long)id);
-    else if (job.state != LF_JOB_HELD && job.state != LF_JOB_FAILED && job.state != LF_JOB_WAITING
-             && job.state != LF_JOB_EXPIRED)
+    else if (!can_retry(&job, unchecked) || (unchecked && job.state == LF_JOB_WAITING && job.acting))
         status = not_now(&job, "retried", err);
-    else
+    else {
         make_ready(jobs, &job);
-    return put_down(jobs, &job, status, who, "retry", err);
+        if (unchecked)
+            status = job__unchecked(&job, err);
+    }
+    return put_down(jobs, &job, status, who,
+                    unchecked ? "retry --unchecked: it acts without a look at Benchling" : "retry", err);
 }
 
 static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome, struct lf_error *err)

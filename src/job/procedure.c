@@ -71,6 +71,7 @@ static enum lf_status report_values(struct job_work *work, struct lf_error *err)
 static const struct job_step steps[] = {
     {.name = "run",
      .bench = true,
+     .turn = LF_TURN_WANTED,
      .action = job__procedure_action,
      .acted = job__procedure_ran,
      .needs = {LF_JOB_PROCEDURE}},
@@ -82,6 +83,7 @@ static const char *const settings[] = {"procedure", "inputs", NULL};
 
 const struct lf_job_kind job__kind_procedure = {
     .config = {.name = "procedure", .ability = LF_CAN_RUN, .settings = settings},
+    .in_order = true,
     .event_inputs = true,
     .detail = LF_JOB_PROCEDURE,
     .steps = steps,

@@ -174,6 +174,8 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
     struct lf_job *job = work->job;
     struct lf_action action = {.job = job->id};
     enum lf_repeat repeat = LF_ONCE;
+    if (!job->acting && !job__looked(work))
+        return LF_OK;
     enum lf_status status = step->action(work, &action, err);
     if (status == LF_OK && work->follow != FOLLOW_NEXT) /* an earlier step comes first */
         return LF_OK;
@@ -186,6 +188,7 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
         return ask_verify(work, step, &action, err);
     if (status != LF_OK)
         return status;
+    lf_job_clear(job, LF_JOB_UNCHECKED); /* that was for this time */
     if (repeat == LF_ONCE) {
         status = lf_instrument_prepare(work->instrument, &action, err);
         if (status != LF_OK)
@@ -345,6 +348,8 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     enum lf_status status = check_needs(&work, step, &err);
     if (status == LF_OK)
         status = step->run ? step->run(&work, &err) : act_once_at_most(&work, step, &err);
+    if (step->looks)
+        job->looked_mono = status == LF_OK ? lf_clock_mono_ms() : 0;
     bool silent = status == LF_OK && waits_as_before(&work);
     conclude(&work, kind, step, status, &err, history, sizeof history);
     if (lf_job_state_final(job->state) || job->state == LF_JOB_HELD)

@@ -18,26 +18,32 @@ bool job__set_text(char **field, const char *text)
 
 void job__set_step(struct lf_job *job, const struct job_step *step)
 {
+    const struct job_step *before = job__step_find(lf_job_kind_find(job->kind), job->step);
+    /* A job that goes back for its turn has not begun anew. */
+    if (!before || before->turn < LF_TURN_WANTED || step->turn < LF_TURN_WANTED)
+        job->attempt = 0;
     snprintf(job->step, sizeof job->step, "%s", step->name);
     job->bench = step->bench;
-    job->attempt = 0;
     job->acting = false;
 }
 
-static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)
+/* had: its turn until now; whoever waits behind it may go on. */
+static void kick_next(struct lf_jobs *jobs, const struct lf_job *job, enum lf_turn had)
 {
-    if (job->state != LF_JOB_READY && job->state != LF_JOB_WAITING)
-        return;
-    struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
+    struct lf_instrument *instrument = had || job->turn || job->bench
+                                           ? lf_jobs_instrument(jobs, job->instrument)
+                                           : NULL;
     if (instrument)
         lf_instrument_kick(instrument);
-    if (!instrument || job->expires_mono > 0) /* a courier ends it if it expires first */
+    if (job->state != LF_JOB_READY && job->state != LF_JOB_WAITING)
+        return;
+    if (!job->bench || !instrument || job->expires_mono > 0) /* a courier ends it if it expires first */
         lf_jobs_kick(jobs);
 }
 
-void job__changed(struct lf_jobs *jobs, const struct lf_job *job)
+void job__changed(struct lf_jobs *jobs, const struct lf_job *job, enum lf_turn had)
 {
-    kick_next(jobs, job);
+    kick_next(jobs, job, had);
     job__reported(jobs);
 }
 
@@ -47,6 +53,8 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
     enum lf_status status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)
         return status;
+    enum lf_turn had = job->turn;
+    job__place(job);
     if (history && *history)
         status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
     job->by = who;
@@ -59,15 +67,17 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
         status = job__report_end(jobs, job, err);
     if (status == LF_OK && (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED))
         status = job__spool_drop(jobs, job, err);
-    job__changed(jobs, job);
+    job__changed(jobs, job, had);
     return lf_journal_end(jobs->journal, status, err);
 }
 
 enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
 {
+    enum lf_turn had = job->turn;
+    job__place(job);
     enum lf_status status = lf_journal_job_save(jobs->journal, job, err);
     if (status == LF_OK)
-        kick_next(jobs, job);
+        kick_next(jobs, job, had);
     return status;
 }
 

@@ -63,6 +63,8 @@ struct job_step {
     bool hold_on_permanent;
     /* What the step needs: the job's route, and texts that earlier steps have found. If one is missing the
      * job is held and the step does not run. */
+    enum lf_turn turn; /* what the job is to its instrument while it is at this step */
+    bool looks;        /* it asks the cloud whether the job is still wanted; the step that acts follows */
     bool needs_route;
     enum lf_job_field needs[NEEDS_MAX];
     enum lf_status (*run)(struct job_work *work, struct lf_error *err);
@@ -125,12 +127,28 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
                          struct lf_error *err);
 /* Saves only the row, without history and report. */
 enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
-/* Once the transaction is on disk, wakes the thread that can run the job next, and the outbox. */
-void job__changed(struct lf_jobs *jobs, const struct lf_job *job);
+/* Once the transaction is on disk, wakes the thread that can run the job next, the instrument on which it had
+ * a turn, and the outbox. */
+void job__changed(struct lf_jobs *jobs, const struct lf_job *job, enum lf_turn had);
 void job__set_step(struct lf_job *job, const struct job_step *step);
 bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 /* jobs.c: something was queued for the broker. */
 void job__reported(struct lf_jobs *jobs);
+
+/* turn.c: sets the job's turn and in_order from its kind, step and state. */
+void job__place(struct lf_job *job);
+/* The step "turn". */
+enum lf_status job__take_turn(struct job_work *work, struct lf_error *err);
+/* The job may act on its instrument only after a look at the cloud. */
+bool job__must_look(const struct lf_job *job);
+/* On the bench, right before the job acts: false if the cloud was not asked just now; the job then goes back
+ * for its turn. */
+bool job__looked(struct job_work *work);
+/* Says what waits because of this error of a step that looks. Returns status. */
+enum lf_status job__cannot_look(enum lf_status status, struct lf_error *err);
+/* A person wants it to act, once, without a look: it asks for its turn. LF_REFUSED: it has not come that
+ * far. */
+enum lf_status job__unchecked(struct lf_job *job, struct lf_error *err);
 
 /* procedure.c: the step that runs a procedure and keeps the captured values. */
 enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err);

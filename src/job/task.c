@@ -1,7 +1,7 @@
 /* task: a workflow task asks for something to be done on an instrument.
  *
- * check -> claim -> run -> report -> settle. When a claimed task ends badly, settle sets the workflow task to
- * failed before the job ends.
+ * check -> turn -> claim -> run -> report -> settle. It is claimed only when its turn has come. When a
+ * claimed task ends badly, settle sets the workflow task to failed before the job ends.
  */
 #include "job/captures.h"
 #include "job/steps.h"
@@ -54,9 +54,17 @@ static bool is_over(const char *type)
            || !strcmp(type, "INVALID");
 }
 
+/* In the status in which this job found it, or in the one in which it put it. */
+static bool as_left(const struct job_work *work, const cJSON *task)
+{
+    const char *there = lf_json_text_or(task, "status.id", "");
+    const char *claimed = lf_job_text(work->job, LF_JOB_CLAIM_STATUS);
+    return !strcmp(lf_job_text_or(work->job, LF_JOB_STATUS, there), there)
+           || (claimed ? !strcmp(claimed, there) : lf_job_bool(work->job, LF_JOB_CLAIMING));
+}
+
 static enum lf_status still_ours(struct job_work *work, const cJSON *task, struct lf_error *err)
 {
-    const char *status_id = lf_json_text_or(task, "status.id", "");
     const char *type = lf_json_text_or(task, "status.statusType", "");
     const char *name = lf_json_text_or(task, "status.displayName", type);
     int64_t other = 0;
@@ -72,10 +80,9 @@ static enum lf_status still_ours(struct job_work *work, const cJSON *task, struc
     if (status == LF_OK && other < work->job->id)
         return job__end(work, LF_JOB_CANCELLED, "job %lld is already working on this workflow task",
                         (long long)other);
-    if (strcmp(lf_job_text_or(work->job, LF_JOB_STATUS, status_id), status_id) != 0)
+    if (!as_left(work, task))
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
-    status = lf_job_set_text(work->job, LF_JOB_STATUS, status_id, err);
-    return status == LF_OK ? read_inputs(work, task, err) : status;
+    return read_inputs(work, task, err);
 }
 
 static enum lf_status get_task(struct job_work *work, cJSON **task, struct lf_error *err)
@@ -93,20 +100,27 @@ static enum lf_status check_task(struct job_work *work, struct lf_error *err)
         status = lf_job_set_text(work->job, LF_JOB_DISPLAY, display, err);
     if (status == LF_OK)
         status = still_ours(work, task, err);
+    if (status == LF_OK && work->follow == FOLLOW_NEXT)
+        status = lf_job_set_text(work->job, LF_JOB_STATUS, lf_json_text_or(task, "status.id", ""), err);
     cJSON_Delete(task);
     return status;
 }
 
 /* ---- claim and settle: statuses ---- */
 
-/* Moves the workflow task to the status with this name or type. LF_OK also if it already has it. */
+/* Moves the workflow task to the status with this name or type, and calls `before` (may be NULL) with
+ * its id just before. LF_OK also if it already has it. */
 static enum lf_status move_to(struct job_work *work, const cJSON *task, const char *wanted,
+                              enum lf_status (*before)(struct job_work *work, const char *status_id,
+                                                       struct lf_error *err),
                               struct lf_error *err)
 {
     cJSON *updated = NULL;
     char *status_id = NULL;
     enum lf_status status = lf_cloud_resolve_status(work->jobs->cloud, task, wanted, &work->call, &status_id,
                                                     err);
+    if (status == LF_OK && before)
+        status = before(work, status_id, err);
     if (status == LF_OK)
         status = lf_cloud_set_task_status(work->jobs->cloud, lf_json_text(task, "id"), status_id, &work->call,
                                           &updated, err);
@@ -120,32 +134,44 @@ static bool as_found(const struct job_work *work, const cJSON *task)
     return !strcmp(lf_job_text_or(work->job, LF_JOB_STATUS, ""), lf_json_text_or(task, "status.id", ""));
 }
 
-/* "claiming" is committed before the status is set in Benchling: if the task is in progress without it,
- * somebody else was faster. */
-static enum lf_status claim_task(struct job_work *work, struct lf_error *err)
+/* Committed before the status is set in Benchling: if the task is in progress without it, somebody else was
+ * faster. */
+static enum lf_status note_claiming(struct job_work *work, const char *status_id, struct lf_error *err)
 {
-    cJSON *task = NULL;
-    enum lf_status status = get_task(work, &task, err);
-    bool ours = lf_job_bool(work->job, LF_JOB_CLAIMING);
-    if (status == LF_OK && !ours && !as_found(work, task)) {
-        job__end(work, LF_JOB_CANCELLED, "somebody else was faster: the workflow task is now %s",
-                 lf_json_text_or(task, "status.displayName", "in another status"));
-        cJSON_Delete(task);
-        return LF_OK;
-    }
-    if (status == LF_OK && !ours
-        && (status = lf_job_set_bool(work->job, LF_JOB_CLAIMING, true, err)) == LF_OK)
-        status = job__save(work->jobs, work->job, "agent", NULL, err);
+    enum lf_status status = lf_job_set_bool(work->job, LF_JOB_CLAIMING, true, err);
     if (status == LF_OK)
-        status = move_to(work, task, work->route->claim_status, err);
+        status = lf_job_set_text(work->job, LF_JOB_CLAIM_STATUS, status_id, err);
+    return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
+}
+
+static enum lf_status claim_it(struct job_work *work, const cJSON *task, struct lf_error *err)
+{
+    if (!lf_job_bool(work->job, LF_JOB_CLAIMING) && !as_found(work, task)
+        && !is_over(lf_json_text_or(task, "status.statusType", "")))
+        return job__end(work, LF_JOB_CANCELLED, "somebody else was faster: the workflow task is now %s",
+                        lf_json_text_or(task, "status.displayName", "in another status"));
+    enum lf_status status = still_ours(work, task, err);
+    if (status != LF_OK || work->follow != FOLLOW_NEXT)
+        return status;
+    status = move_to(work, task, work->route->claim_status, note_claiming, err);
     if (status == LF_OK)
         status = lf_job_set_bool(work->job, LF_JOB_CLAIMED, true, err);
     if (status == LF_OK)
         job__note(work, "%s is %s",
                   lf_job_text_or(work->job, LF_JOB_DISPLAY, lf_job_text(work->job, LF_JOB_WORKFLOW_TASK)),
                   work->route->claim_status);
-    cJSON_Delete(task);
     return status;
+}
+
+/* The last look before the instrument acts, and the claim. Looks again at what is claimed already. */
+static enum lf_status claim_task(struct job_work *work, struct lf_error *err)
+{
+    cJSON *task = NULL;
+    enum lf_status status = get_task(work, &task, err);
+    if (status == LF_OK)
+        status = claim_it(work, task, err);
+    cJSON_Delete(task);
+    return job__cannot_look(status, err);
 }
 
 /* The task was never claimed, so nothing is set to failed in Benchling, and a retry starts from the
@@ -169,7 +195,8 @@ static enum lf_status settle_task(struct job_work *work, struct lf_error *err)
     bool unclaimed = status == LF_OK && failed && !lf_job_bool(work->job, LF_JOB_CLAIMED)
                      && as_found(work, task);
     if (status == LF_OK && !unclaimed)
-        status = move_to(work, task, failed ? work->route->failed_status : work->route->done_status, err);
+        status = move_to(work, task, failed ? work->route->failed_status : work->route->done_status, NULL,
+                         err);
     cJSON_Delete(task);
     if (status != LF_OK)
         return status;
@@ -390,9 +417,10 @@ static enum lf_status on_bad_end(struct lf_job *job, enum lf_job_state end, cons
 
 /* clang-format off */
 static const struct job_step steps[] = {
-    {.name = "check",  .run = check_task,  .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}},
-    {.name = "claim",  .run = claim_task,  .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .checks_first = true},
-    {.name = "run", .bench = true, .action = job__procedure_action, .acted = job__procedure_ran, .needs = {LF_JOB_PROCEDURE}},
+    {.name = "check",  .run = check_task,  .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .turn = LF_TURN_COMES},
+    {.name = "turn", .bench = true, .run = job__take_turn, .turn = LF_TURN_WANTED},
+    {.name = "claim",  .run = claim_task,  .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .turn = LF_TURN_TAKEN, .looks = true, .checks_first = true},
+    {.name = "run", .bench = true, .turn = LF_TURN_TAKEN, .action = job__procedure_action, .acted = job__procedure_ran, .needs = {LF_JOB_PROCEDURE}},
     {.name = "report", .run = report_task, .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .checks_first = true, .hold_on_permanent = true},
     {.name = "settle", .run = settle_task, .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .checks_first = true, .hold_on_permanent = true},
     {0},
@@ -417,6 +445,7 @@ const struct lf_job_kind job__kind_task = {
                .settings = settings},
     .takes = {{LF_JOB_WORKFLOW_TASK, "id"}, {LF_JOB_DISPLAY, "displayId"}, {LF_JOB_STATUS, "status.id"}},
     .detail = LF_JOB_PROCEDURE,
+    .in_order = true,
     .steps = steps,
     .on_bad_end = on_bad_end,
 };

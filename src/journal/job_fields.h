@@ -55,7 +55,9 @@ struct lf_job;
     X(PROCEDURE, "procedure", TEXT, "procedure to run")                                                      \
     X(INPUTS, "inputs", JSON, "its inputs by name")                                                          \
     X(CLAIMING, "claiming", BOOL, "about to claim the workflow task")                                        \
+    X(CLAIM_STATUS, "claim_status", TEXT, "id of the status that marks it as ours")                          \
     X(CLAIMED, "claimed", BOOL, "the workflow task is ours")                                                 \
+    X(UNCHECKED, "unchecked", BOOL, "a person wants it to act once without a look at Benchling")             \
     X(CAPTURES, "captures", JSON, "list of values that the procedure captured")                              \
     X(SUMMARY, "summary", TEXT, "the captured values in one line")                                           \
     X(OUTPUTS_BEFORE, "outputs_before", JSON, "ids of workflow outputs that are not ours")                   \

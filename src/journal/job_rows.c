@@ -93,6 +93,9 @@ enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct
     job->note = journal__column_text(query, 17);
     job->wake = journal__column_text(query, 18);
     job->stop = journal__column_text(query, 20);
+    job->turn = (enum lf_turn)journal__column_int(query, 21);
+    job->in_order = journal__column_int(query, 22) != 0;
+    job->looked_mono = journal__column_int(query, 23);
     const char *facts = journal__column_peek(query, 19);
     enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->fields, err) : LF_CORRUPT;
     if (query->no_memory) /* what could not be read must not count as damage */

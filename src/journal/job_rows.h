@@ -7,8 +7,8 @@
 #define JOB_COLUMNS                                                                                          \
     "id, kind, route, instrument, key, event_id, state, step, bench, acting, attempt, created_ms, "          \
     "updated_ms, "                                                                                           \
-    "due_mono, expires_ms, expires_mono, class, note, wake, facts, stop"
-enum { JOB_COLUMN_COUNT = 21 };
+    "due_mono, expires_ms, expires_mono, class, note, wake, facts, stop, turn, in_order, looked_mono"
+enum { JOB_COLUMN_COUNT = 24 };
 
 /* lf_job_state_final, for SQL. Moving: open, and it goes on without a person. */
 #define MOVING_STATES "'ready', 'running', 'waiting'"

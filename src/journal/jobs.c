@@ -57,6 +57,8 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
     if (status == LF_OK)
         status = journal__query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'",
                                    "");
+    if (status == LF_OK) /* a look of the last run is too old */
+        status = journal__query_do(journal, err, "UPDATE job SET looked_mono = 0 WHERE looked_mono <> 0", "");
     if (status == LF_OK) /* no thread has claimed them any more */
         status = journal__query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
     return lf_journal_end(journal, status, err);
@@ -75,11 +77,11 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     enum lf_status status = journal__query_int(
         journal, &job->id, err,
         "INSERT INTO job (kind, route, instrument, key, event_id, state, step, bench, created_ms, "
-        "updated_ms, due_mono, expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-        "?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (key) DO NOTHING RETURNING id",
-        "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key, job->event_id,
+        "updated_ms, due_mono, expires_ms, expires_mono, note, facts, turn, in_order) VALUES (?1, ?2, ?3, "
+        "?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (key) DO NOTHING RETURNING id",
+        "tttttttiiiiittii", job->kind, job->route, job->instrument, job->key, job->event_id,
         lf_job_state_name(job->state), job->step, (int64_t)job->bench, job->created_ms, job->due_mono,
-        job->expires_ms, job->expires_mono, job->note, facts);
+        job->expires_ms, job->expires_mono, job->note, facts, (int64_t)job->turn, (int64_t)job->in_order);
     free(facts);
     if (status != LF_OK || job->id)
         return status;
@@ -122,11 +124,12 @@ static enum lf_status write_job(struct lf_journal *journal, const struct lf_job 
         journal, err,
         "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, "
         "due_mono = ?8, class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = "
-        "?14, expires_ms = ?15, stop = NULL WHERE id = ?1",
-        "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
+        "?14, expires_ms = ?15, turn = ?16, in_order = ?17, looked_mono = ?18, stop = NULL WHERE id = ?1",
+        "ittiiiiitttttiiiii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
         (int64_t)job->acting, (int64_t)job->attempt, job->updated_ms, job->due_mono,
         job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts,
-        job->instrument, job->expires_mono, job->expires_ms);
+        job->instrument, job->expires_mono, job->expires_ms, (int64_t)job->turn, (int64_t)job->in_order,
+        job->looked_mono);
 }
 
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
@@ -248,23 +251,67 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 #define EXPIRING "bench = 1 AND acting = 0 AND expires_mono > 0 AND state IN ('ready', 'waiting')"
 #define RUNNABLE                                                                                             \
     "((state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) AND bench = ?2 "                           \
-    "AND (?1 IS NULL OR instrument = ?1)) OR (?1 IS NULL AND expires_mono <= ?3 AND " EXPIRING ")"
+    "AND (?1 IS NULL OR instrument = ?1 AND NOT EXISTS (SELECT 1 FROM job AS b WHERE " BEHIND(               \
+        "job") "))) OR (?1 IS NULL AND expires_mono <= ?3 AND " EXPIRING ")"
 
-/* When the next waiting job is due. If that cannot be read it is an error: nothing else would wake the
- * caller. */
-static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t *next,
+/* The job c has to let the job b of its instrument go first; the numbers are those of enum lf_turn.
+ * One in doubt stops all others but itself, which asks the instrument what happened. One that has its turn
+ * comes before all, and of two the older. Of jobs that want their turn the older comes first among those of
+ * its sort (deliveries; all else), with these exceptions:
+ * - A job that the cloud has not answered for long holds up none.
+ * - A delivery that is not at the instrument yet, or waits for it, holds up none.
+ * - One that waits for a person's sign (wake) holds up no person's own job. */
+#define BEHIND(c)                                                                                            \
+    "b.instrument = " c ".instrument AND b.turn > 0 AND b.id <> " c ".id AND " c ".turn >= 2 AND " c         \
+    ".acting = 0 AND (b.turn = 4 OR (b.turn = 3 AND b.state IN ('ready', 'running') AND (" c                 \
+    ".turn = 2 OR b.id < " c ".id)) OR (" c ".turn = 2 AND b.id < " c ".id AND b.in_order = " c              \
+    ".in_order AND b.state IN (" MOVING_STATES ") AND NOT (b.state = 'waiting' AND b.bench = 0 AND "         \
+    "b.attempt >= " PATIENCE ") AND (b.in_order OR (b.turn = 3 AND b.bench = 0)) AND NOT (" c                \
+    ".route IS NULL AND b.wake IS NOT NULL)))"
+#define PATIENCE "5"
+_Static_assert(LF_TURN_PATIENCE == 5, "PATIENCE too");
+_Static_assert(LF_TURN_WANTED == 2 && LF_TURN_TAKEN == 3 && LF_TURN_DOUBT == 4, "BEHIND too");
+
+enum lf_status lf_journal_job_behind(struct lf_journal *journal, int64_t job, int64_t *other,
+                                     enum lf_turn *turn, struct lf_error *err)
+{
+    struct query query = journal__query(journal,
+                                        "SELECT b.id, b.turn FROM job AS c, job AS b WHERE c.id = ?1 AND "
+                                        "c.bench = 1 AND " BEHIND("c") " ORDER BY b.turn DESC, b.id LIMIT 1",
+                                        "i", job);
+    bool found = journal__query_row(&query);
+    *other = found ? journal__column_int(&query, 0) : 0;
+    *turn = found ? (enum lf_turn)journal__column_int(&query, 1) : LF_TURN_NONE;
+    return journal__query_end(&query, err);
+}
+
+int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrument)
+{
+    int64_t job = 0;
+    journal__query_int(journal, &job, &(struct lf_error){0},
+                       "SELECT id FROM job WHERE instrument = ?1 AND turn = 4 AND state = 'held' ORDER BY id "
+                       "LIMIT 1",
+                       "t", instrument);
+    return job;
+}
+
+/* When the next waiting job is due. One that is due already waits for another job, and is woken when that
+ * changes. If this cannot be read it is an error: nothing else would wake the caller. */
+static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t now, int64_t *next,
                                struct lf_error *err)
 {
     return journal__query_int(journal, next, err,
                               "SELECT min(due) FROM (SELECT min(due_mono) AS due FROM job WHERE state = "
-                              "'waiting' AND bench = ?2 AND (?1 IS NULL OR instrument = ?1) UNION ALL "
-                              "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND " EXPIRING ")",
-                              "ti", instrument, (int64_t)(instrument != NULL));
+                              "'waiting' AND bench = ?2 AND due_mono > ?3 AND (?1 IS NULL OR instrument = "
+                              "?1) UNION ALL SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND " EXPIRING
+                              ")",
+                              "tii", instrument, (int64_t)(instrument != NULL), now);
 }
 
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
                                     int64_t *next_mono, struct lf_error *err)
 {
+    int64_t now = lf_clock_mono_ms();
     *next_mono = LF_NEVER;
     memset(job, 0, sizeof *job);
     enum lf_status status = lf_journal_begin(journal, err);
@@ -274,9 +321,9 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
                                      "UPDATE job SET state = 'running', wake = NULL WHERE id = (SELECT id "
                                      "FROM job WHERE " RUNNABLE
                                      " ORDER BY id LIMIT 1) RETURNING " JOB_COLUMNS,
-                                     "tii", instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms()),
+                                     "tii", instrument, (int64_t)(instrument != NULL), now),
                       job, err);
-    if (status == LF_NOT_FOUND && (status = next_due(journal, instrument, next_mono, err)) == LF_OK)
+    if (status == LF_NOT_FOUND && (status = next_due(journal, instrument, now, next_mono, err)) == LF_OK)
         status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
     status = lf_journal_end(journal, status, err);
     if (status != LF_OK)

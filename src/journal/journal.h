@@ -161,6 +161,18 @@ bool lf_job_state_final(enum lf_job_state state);
 
 enum { LF_STEP_NAME = 16 };
 
+/* What a job is to its instrument, which does one physical action at a time and in order. */
+enum lf_turn {
+    LF_TURN_NONE,   /* nothing: it has acted, waits for a person, or does not act */
+    LF_TURN_COMES,  /* it is on its way to the instrument */
+    LF_TURN_WANTED, /* it waits for its turn */
+    LF_TURN_TAKEN,  /* it is its turn: while it is ready or running, the instrument does nothing else */
+    LF_TURN_DOUBT,  /* it acts, or may have acted: the instrument does nothing else until that is answered */
+};
+
+/* A job whose look at the cloud has failed this often holds up no others. */
+enum { LF_TURN_PATIENCE = 5 };
+
 struct lf_job {
     int64_t id;
     char *kind;  /* "deliver": a name of job/kinds.h */
@@ -172,6 +184,9 @@ struct lf_job {
     char step[LF_STEP_NAME];        /* name of the step it is at */
     bool bench;                     /* the step runs on the bench (else on a courier) */
     bool acting;                    /* "about to act" was committed and "acted" was not */
+    enum lf_turn turn;              /* set by job/turn.c whenever the job is saved */
+    bool in_order;                  /* jobs of its kind act in the order in which they arrived */
+    int64_t looked_mono;            /* when the cloud last said that it is still wanted; 0: not in this run */
     int attempt;                    /* of this step */
     int64_t created_ms, updated_ms; /* wall */
     int64_t due_mono;               /* waiting: not before */
@@ -192,7 +207,7 @@ void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_af
  * its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, fields, instrument; sets
+/* Writes state, step, bench, acting, turn, attempt, due, expires, class, note, wake, fields, instrument; sets
  * updated_ms. The audit trail records when it is about to act, is held, and ends. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
 /* Notes that a running job was asked to stop (job->stop); saving the job clears it. If the agent dies before
@@ -216,10 +231,18 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
 /* Takes the oldest job that can run now and marks it running: courier steps (instrument NULL) or bench steps
- * of the instrument. Couriers are also given bench jobs that have expired before they acted. LF_NOT_FOUND
- * with *next_mono: when the next waiting one is due (LF_NEVER: none). */
+ * of the instrument. A step that acts on the instrument, or asks for its turn, comes after the jobs that are
+ * before it (see enum lf_turn); other bench steps do not wait. Couriers are also given bench jobs that have
+ * expired before they acted. LF_NOT_FOUND with *next_mono: when the next waiting one is due (LF_NEVER: none).
+ */
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
                                     int64_t *next_mono, struct lf_error *err);
+/* The job that a job at the bench waits for: it has the turn, comes first, or is in doubt (*turn). 0: none.
+ */
+enum lf_status lf_journal_job_behind(struct lf_journal *journal, int64_t job, int64_t *other,
+                                     enum lf_turn *turn, struct lf_error *err);
+/* The held job whose action is in doubt and that stops the instrument; 0: none, or it cannot be read. */
+int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrument);
 /* Makes jobs that wait for `wake` ready; *job is one of them, 0: none did. */
 enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int64_t *job,
                                    struct lf_error *err);

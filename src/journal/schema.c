@@ -135,8 +135,17 @@ static const char *const version_8[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2, version_3, version_4,
-                                                version_5, version_6, version_7, version_8};
+/* An instrument works in order. job/turn.c fills these in at the next start. */
+static const char *const version_9[] = {
+    "ALTER TABLE job ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE job ADD COLUMN in_order INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE job ADD COLUMN looked_mono INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX job_by_turn ON job (instrument, turn) WHERE turn > 0",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3, version_4, version_5,
+                                                version_6, version_7, version_8, version_9};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

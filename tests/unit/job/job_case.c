@@ -1,6 +1,7 @@
 #include "job_case.h"
 
 #include "base/clock.h"
+#include "job/steps.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,6 +103,7 @@ static int64_t add(struct job_case *c, struct lf_job *job, const char *key, cons
     job->expires_ms = lf_clock_wall_ms() + 3600000;
     job->expires_mono = lf_deadline_in(3600000);
     NEED(job->fields != NULL);
+    job__place(job);
     NEED(lf_journal_job_add(c->journal, job, NULL, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job->fields);
     lf_jobs_kick(c->jobs);
@@ -178,6 +180,7 @@ void case_act_fails(struct job_case *c, enum lf_class class)
 
 void case_save(struct job_case *c, struct lf_job *job)
 {
+    job__place(job);
     NEED(lf_journal_job_save(c->journal, job, UNIT_ERROR) == LF_OK);
     lf_job_free(job);
 }

@@ -22,7 +22,7 @@ static int64_t first, id; /* the first and the newest job */
 
 static void retried(void)
 {
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
 }
 
 static void fixed_and_retried(void)
@@ -83,7 +83,7 @@ static void not_assigned_but_retried(void)
 
 static void first_retried(void)
 {
-    CHECK_INT(lf_jobs_retry(c.jobs, first, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, first, false, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, first, LF_JOB_DONE));
 }
 
@@ -514,7 +514,7 @@ static void same_content_held(void)
     lf_job_free(&job);
     CHECK_INT(lf_jobs_assign(c.jobs, id, "run_2", NULL, "maria", &err), LF_REFUSED);
     c.device->file_status = LF_OK;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 1);
     CHECK_STR(case_fact(&c, id, "run"), "run_1");
@@ -555,7 +555,7 @@ static int64_t interrupted_and_lost(void)
 {
     lf_instrument_pause(c.robot, "test");
     int64_t doubtful = case_deliver(&c, "file_2");
-    NEED(case_reaches(&c, doubtful, "deliver"));
+    NEED(case_reaches(&c, doubtful, "turn"));
     c.device->repeat = LF_ONCE;
     case_killed_while_acting(&c, doubtful, "deliver");
     NEED(lf_journal_parcel_drop(c.journal, doubtful, UNIT_ERROR) == LF_OK);
@@ -596,7 +596,7 @@ static void two_deliveries(void)
     CHECK(case_becomes(&c, two, LF_JOB_HELD));
     CHECK_INT(lf_jobs_assign(c.jobs, one, "run_1", NULL, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, one, LF_JOB_DONE));
-    CHECK_INT(lf_jobs_retry(c.jobs, two, "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, two, false, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, two, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, two, "run"), "run_2");
     /* And none for a third. */
@@ -635,7 +635,7 @@ static void earlier_result_first(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "decide on that one first");
     CHECK_INT(lf_jobs_cancel(c.jobs, early, "", "maria", UNIT_ERROR), LF_OK);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }

@@ -92,7 +92,7 @@ static void retried_by_a_person(void)
 {
     int64_t id = killed(LF_VERDICT_UNKNOWN, LF_OK, LF_CLASS_NONE);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK(core_history_has(c.journal, id, "retry"));
@@ -106,8 +106,8 @@ static void retry_while_it_waits_keeps_the_doubt(void)
     for (int looks = 1; looks < 5; looks++) {
         NEED(fake_reached(&c.device->verifies, looks));
         NEED(case_becomes(&c, id, LF_JOB_WAITING));
-        lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR); /* refused if it looks on its own right now */
-        UNIT_TIME_PASSES(60000);                       /* it connects again */
+        lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR); /* refused if it looks on its own right now */
+        UNIT_TIME_PASSES(60000);                              /* it connects again */
     }
     CHECK_INT(c.device->acts, 0);
     c.device->verdict = LF_VERDICT_DONE;
@@ -230,6 +230,7 @@ static void careless_driver(void)
     int64_t id = killed((enum lf_verdict)7, LF_OK, LF_CLASS_NONE);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(c.device->acts, 0);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "test", UNIT_ERROR), LF_OK);
     case_close(&c);
     static const enum lf_class garbage[] = {LF_CLASS_NONE, (enum lf_class)7};
     for (int i = 0; i < 2; i++) {
@@ -245,6 +246,7 @@ static void careless_driver(void)
         CHECK(job.acting);
         lf_job_free(&job);
         CHECK_INT(c.device->acts, 1);
+        CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "test", UNIT_ERROR), LF_OK);
         case_close(&c);
     }
     case_open(&c);
@@ -376,7 +378,7 @@ static void not_stored_yet(void)
     CHECK(case_becomes(&c, id, LF_JOB_WAITING));
     CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 0);
     fake_cloud.upload_status = "COMPLETE";
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
@@ -418,7 +420,7 @@ static void damaged_before(void)
     lf_instrument_pause(c.robot, "test");
     case_start(&c);
     int64_t id = case_deliver(&c, "file_1");
-    NEED(case_reaches(&c, id, "deliver"));
+    NEED(case_reaches(&c, id, "turn"));
     row->damage(&c, id);
     lf_instrument_resume(c.robot);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));

@@ -1,0 +1,192 @@
+/* Whose turn it is at an instrument, and the look at the cloud right before it acts. */
+#include "job_case.h"
+
+#include "base/clock.h"
+
+static struct job_case c;
+
+static void begin(void)
+{
+    case_open(&c);
+    case_start(&c);
+}
+
+/* ---- the look ---- */
+
+static void fake_set(const char **what, const char *value)
+{
+    pthread_mutex_lock(&fake_cloud.mutex);
+    *what = value;
+    pthread_mutex_unlock(&fake_cloud.mutex);
+}
+
+static void superseded_while_paused(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "test");
+    int64_t old = case_deliver(&c, "file_1");
+    NEED(case_reaches(&c, old, "turn"));
+    fake_set(&fake_cloud.file, "file_2");
+    lf_instrument_resume(c.robot);
+    CHECK(case_says(&c, old, LF_JOB_CANCELLED, "file_2"));
+    CHECK(case_becomes(&c, old + 1, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, old + 1, "file"), "file_2");
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void task_ended_while_paused(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "test");
+    int64_t id = case_task(&c, "weigh");
+    NEED(case_reaches(&c, id, "turn"));
+    CHECK_STR(fake_cloud.task_status, "st_TODO"); /* not claimed before its turn */
+    fake_set(&fake_cloud.task_status, "st_FAILED");
+    lf_instrument_resume(c.robot);
+    CHECK(case_says(&c, id, LF_JOB_CANCELLED, "already FAILED"));
+    CHECK_INT(c.device->acts, 0);
+    CHECK_STR(fake_cloud.task_status, "st_FAILED");
+    case_close(&c);
+}
+
+/* It was claimed, and the instrument could not do it yet. */
+static void claimed_task_ended(void)
+{
+    begin();
+    case_act_fails(&c, LF_TRANSIENT);
+    int64_t id = case_task(&c, "weigh");
+    NEED(case_says(&c, id, LF_JOB_WAITING, "the device says no"));
+    CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
+    fake_set(&fake_cloud.task_status, "st_COMPLETED");
+    int acts = c.device->acts;
+    case_act_fails(&c, LF_CLASS_NONE);
+    case_minute_passes(&c);
+    CHECK(case_says(&c, id, LF_JOB_CANCELLED, "COMPLETED"));
+    CHECK_INT(c.device->acts, acts);
+    CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
+    case_close(&c);
+}
+
+static void cloud_away(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "test");
+    int64_t id = case_deliver(&c, "file_1");
+    NEED(case_reaches(&c, id, "turn"));
+    fake_cloud_fail("get_generator", 1000, false, LF_TIMEOUT, LF_TRANSIENT);
+    lf_instrument_resume(c.robot);
+    CHECK(case_says(&c, id, LF_JOB_WAITING, "waits for Benchling"));
+    case_minute_passes(&c);
+    CHECK_INT(c.device->acts, 0);
+}
+
+static void waits_for_the_cloud(void)
+{
+    cloud_away();
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, 1, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void unchecked(void)
+{
+    cloud_away();
+    CHECK_INT(lf_jobs_retry(c.jobs, 1, true, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, 1, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 1);
+    CHECK(core_history_has(c.journal, 1, "--unchecked"));
+    case_close(&c);
+}
+
+static void unchecked_too_early(void)
+{
+    struct lf_error err = {0};
+    begin();
+    fake_cloud_fail("get_generator", 1000, false, LF_TIMEOUT, LF_TRANSIENT);
+    int64_t id = case_deliver(&c, "file_1");
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    CHECK_INT(lf_jobs_retry(c.jobs, id, true, "maria", &err), LF_REFUSED);
+    CHECK_HAS(err.text, "is at resolve");
+    case_close(&c);
+}
+
+/* ---- the order ---- */
+
+static void first_holds_up_the_second(void)
+{
+    begin();
+    case_act_fails(&c, LF_TRANSIENT);
+    int64_t first = case_run(&c, "weigh");
+    NEED(case_becomes(&c, first, LF_JOB_WAITING));
+    int64_t second = case_run(&c, "weigh"), plate = case_deliver(&c, "file_1");
+    NEED(case_becomes(&c, plate, LF_JOB_WAITING)); /* it has tried: deliveries pass */
+    struct lf_job job = core_job(c.journal, second);
+    CHECK_INT(job.state, LF_JOB_READY);
+    CHECK_INT(job.attempt, 0);
+    lf_job_free(&job);
+    int64_t behind;
+    enum lf_turn turn;
+    CHECK_INT(lf_journal_job_behind(c.journal, second, &behind, &turn, UNIT_ERROR), LF_OK);
+    CHECK_INT(behind, first);
+    case_act_fails(&c, LF_CLASS_NONE);
+    UNIT_TIME_PASSES(60000);
+    CHECK(case_becomes(&c, first, LF_JOB_DONE));
+    CHECK(case_becomes(&c, second, LF_JOB_DONE));
+    CHECK(case_becomes(&c, plate, LF_JOB_DONE));
+    case_close(&c);
+}
+
+static const struct {
+    struct unit_row row;
+    enum { CONFIRMED, RETRIED, CANCELLED } answer;
+    int acts;
+} answers[] = {
+    {{"an unknown outcome stops the instrument until a person confirms"}, CONFIRMED, 2},
+    {{"an unknown outcome stops the instrument until a person retries"}, RETRIED, 3},
+    {{"an unknown outcome stops the instrument until a person cancels"}, CANCELLED, 2},
+};
+
+static void doubt_stops_the_instrument(void)
+{
+    const typeof(*answers) *row = unit_row();
+    int64_t sent = 0;
+    begin();
+    c.device->repeat = LF_ONCE;
+    case_act_fails(&c, LF_UNKNOWN_OUTCOME);
+    int64_t first = case_run(&c, "weigh");
+    NEED(case_becomes(&c, first, LF_JOB_HELD));
+    case_act_fails(&c, LF_CLASS_NONE);
+    NEED(case_send(&c, "robot", "plate.csv", &sent, UNIT_ERROR) == LF_OK);
+    case_minute_passes(&c);
+    int64_t result = case_result(&c, "R-run_1.csv", "whole", 1);
+    CHECK(case_becomes(&c, result, LF_JOB_DONE)); /* results are still collected */
+    CHECK_INT(c.device->acts, 1);
+    CHECK_INT(lf_journal_job_in_doubt(c.journal, "robot"), first);
+    if (row->answer == CONFIRMED)
+        CHECK_INT(lf_jobs_confirm(c.jobs, first, NULL, "maria", UNIT_ERROR), LF_OK);
+    if (row->answer == RETRIED)
+        CHECK_INT(lf_jobs_retry(c.jobs, first, false, "maria", UNIT_ERROR), LF_OK);
+    if (row->answer == CANCELLED)
+        CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, sent, LF_JOB_DONE));
+    CHECK(case_becomes(&c, first, row->answer == CANCELLED ? LF_JOB_CANCELLED : LF_JOB_DONE));
+    CHECK_INT(c.device->acts, row->acts);
+    CHECK_INT(lf_journal_job_in_doubt(c.journal, "robot"), 0);
+    case_close(&c);
+}
+
+UNIT_TESTS("whose turn it is at an instrument",
+           {"a worklist that is superseded while it waits is not delivered, the new one is",
+            superseded_while_paused},
+           {"a task that a person ends while it waits is not done, and keeps its status",
+            task_ended_while_paused},
+           {"a claimed task that a person ends is not done, and keeps its status", claimed_task_ended},
+           {"while the cloud cannot be asked, a worklist waits and says so", waits_for_the_cloud},
+           {"a person may let a job act without a look, once", unchecked},
+           {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
+           {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
+            first_holds_up_the_second},
+           UNIT_ROWS(answers, doubt_stops_the_instrument))
