@@ -22,6 +22,11 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
     if (success && answer->status != 200)
         return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer to a download has status %d",
                        answer->status);
+    if (success && *answer->coding)
+        return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
+                       "the file store has the file in the coding \"%s\" only (Content-Encoding), and an "
+                       "instrument would get it that way. Have it stored without a coding, then retry",
+                       answer->coding);
     if (success)
         return LF_OK;
     if (answer->status >= 300 && answer->status < 400 && !answer->location)

@@ -1,6 +1,6 @@
-/* See exchange.h. Rules kept here: certificates are always verified; no compression is asked for (a small
- * body cannot become a large one); libcurl follows no redirect (transfer.c does, without credentials); bodies
- * stream through bounded buffers.
+/* See exchange.h. Rules kept here: certificates are always verified; bodies are asked for as they are, and
+ * never decoded (a small body cannot become a large one, and its digest is that of what came); libcurl
+ * follows no redirect (transfer.c does, without credentials); bodies stream through bounded buffers.
  */
 #include "transfer/exchange.h"
 
@@ -15,13 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     MEMORY_ANSWER_MAX = 8 * 1024 * 1024,
     ERROR_PAGE_MAX = 64 * 1024,
     RETRY_AFTER_MAX_S = 3600, /* a date far ahead may be our clock's fault */
     DATE_FRESH_MS = 30000,    /* the date of a slower answer is not current */
-    IDLE_CONNECTION_S = 60,   /* older idle connections are not reused: servers close them about then */
+    FLOOR_BYTES = 512, /* a second; slower is as good as dead: eight at once on 64 kbit/s have twice that */
+    IDLE_CONNECTION_S = 60, /* older idle connections are not reused: servers close them about then */
 };
 
 static long status_of(const struct lf_exchange *exchange)
@@ -170,7 +172,7 @@ static bool add_headers(struct lf_exchange *exchange)
     for (const char *const *line = request->headers; line && *line; line++)
         if (!add_line(exchange, *line))
             return false;
-    return add_header(exchange, "Expect", "")
+    return add_header(exchange, "Expect", "") && add_header(exchange, "Accept-Encoding", "identity")
            && add_header(exchange, "Content-Type", request->content_type ? request->content_type : "")
            && (!exchange->authorize || !request->authorization
                || add_header(exchange, "Authorization", request->authorization));
@@ -242,7 +244,7 @@ static CURLcode set_options(struct lf_exchange *exchange, const struct lf_exchan
     SET(CURLOPT_QUICK_EXIT, 1L); /* giving up must not wait for a name server that does not answer */
     SET(CURLOPT_SHARE, common->share);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)common->options.connect_timeout_ms);
-    SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    SET(CURLOPT_LOW_SPEED_LIMIT, (long)FLOOR_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, (long)((common->options.stall_timeout_ms + 999) / 1000));
     SET(CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -332,9 +334,11 @@ static bool fill_answer(struct lf_exchange *exchange)
 {
     struct lf_answer *answer = exchange->answer;
     const char *type = header_of(exchange, "Content-Type"), *location = header_of(exchange, "Location");
-    const char *etag = header_of(exchange, "ETag");
+    const char *etag = header_of(exchange, "ETag"), *coding = header_of(exchange, "Content-Encoding");
     answer->status = (int)status_of(exchange);
     snprintf(answer->content_type, sizeof answer->content_type, "%s", type ? type : "");
+    snprintf(answer->coding, sizeof answer->coding, "%s",
+             coding && strcasecmp(coding, "identity") != 0 ? coding : "");
     snprintf(answer->etag, sizeof answer->etag, "%s", etag ? etag : "");
     answer->retry_after_ms = retry_after(exchange);
     answer->rate_limit = number_header(exchange, "x-rate-limit-limit");

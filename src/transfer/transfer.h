@@ -16,7 +16,7 @@ struct lf_transfer_options {
     const char *ca_file; /* NULL: the system's CAs. Texts are borrowed until lf_transfer_close */
     const char *proxy;   /* NULL: from the environment as curl does; "": none */
     int64_t connect_timeout_ms;
-    int64_t stall_timeout_ms; /* no byte either way for this long: LF_TIMEOUT */
+    int64_t stall_timeout_ms; /* fewer than 512 bytes a second, both ways, for this long: LF_TIMEOUT */
 };
 
 enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struct lf_transfer **transfer,
@@ -67,6 +67,7 @@ struct lf_answer {
     char sha256[65], md5[33]; /* of the body when it went to a file */
     char content_type[128];
     char etag[64];          /* header, as received; empty if there is none */
+    char coding[32];        /* Content-Encoding, although none was asked for; empty if there is none */
     char *location;         /* header, may be NULL */
     bool redirected;        /* the answer comes from a redirect, not from the URL of the request */
     int64_t retry_after_ms; /* Retry-After (seconds or date), -1 if none */

@@ -204,6 +204,16 @@ static void download(void)
     CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK(!strstr(fake.err.text, "hush"));
     fake_will(&fake, 302, extra, "");
+    fake_will(&store, 200, "Content-Encoding: gzip\r\n", "abc");
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size, &fake.err),
+              LF_UNSUPPORTED);
+    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(fake.err.text, "\"gzip\"");
+    fake_will(&fake, 302, extra, "");
+    fake_will(&store, 200, "Content-Encoding: identity\r\n", "abc");
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size, &fake.err),
+              LF_OK);
+    fake_will(&fake, 302, extra, "");
     fake_will(&store, 200, NULL, "abcd");
     CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 3, &fake.call, sha256, &size, &fake.err),
               LF_TOO_LARGE);

@@ -94,7 +94,7 @@ static void plain_get(void)
     bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t"});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.status, 201);
-    CHECK_STR(bench.answer.text.data, "GET|/thing?secret=hush|Bearer t|labferry/" LF_VERSION "|||0");
+    CHECK_STR(bench.answer.text.data, "GET|/thing?secret=hush|Bearer t|labferry/" LF_VERSION "||identity|0");
     CHECK_INT(bench.answer.size, (int64_t)bench.answer.text.len);
     CHECK_STR(bench.answer.content_type, "text/x-test");
     CHECK_STR(bench.answer.location, "/elsewhere");
@@ -118,7 +118,7 @@ static void large_text_without_expect(void)
     bench_perform(&bench, &(struct lf_request){.method = "PATCH",
                                                .text = lf_slice(text, len),
                                                .content_type = "application/json"});
-    CHECK_STR(bench.answer.text.data, "PATCH|/thing?secret=hush||labferry/" LF_VERSION "|||3145728");
+    CHECK_STR(bench.answer.text.data, "PATCH|/thing?secret=hush||labferry/" LF_VERSION "||identity|3145728");
     bench_close(&bench);
     free(text);
 }
@@ -400,6 +400,49 @@ static void stalls(void)
     bench_close(&bench);
 }
 
+/* Bytes of the body each 100 ms, 30 times. */
+static void answer_slowly(void *context, struct server_call *call)
+{
+    int bytes = *(int *)context;
+    server_say(call, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 30 * bytes);
+    for (int i = 0; i < 30 && !call->close; i++) {
+        server_say(call, "%*s", bytes, "x");
+        server_pause(call, 100);
+    }
+}
+
+static void slow(void)
+{
+    struct bench bench;
+    int bytes = 8; /* 80 a second */
+    bench_open_stalling(&bench, answer_slowly, &bytes, 1000);
+    bench_perform(&bench, &(struct lf_request){0});
+    CHECK_INT(bench.status, LF_TIMEOUT);
+    CHECK_INT(bench.err.class, LF_TRANSIENT);
+    bytes = 800; /* 64 kbit a second */
+    bench_perform(&bench, &(struct lf_request){0});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(bench.answer.size, 30 * 800);
+    bench_close(&bench);
+}
+
+static void answer_coded(void *context, struct server_call *call)
+{
+    (void)context;
+    server_reply(call, 200, "Content-Encoding: gzip\r\n", "\x1f\x8b not decoded");
+}
+
+static void coded(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_coded, NULL);
+    bench_perform(&bench, &(struct lf_request){0});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_STR(bench.answer.coding, "gzip");
+    CHECK_STR(bench.answer.text.data, "\x1f\x8b not decoded");
+    bench_close(&bench);
+}
+
 static void deadline(void)
 {
     struct bench bench;
@@ -670,6 +713,8 @@ UNIT_TESTS("transfer", {"a GET comes back with status, body, type and the header
            {"a request to be made once is never sent twice", once_is_once},
            {"no server there: nothing was sent", nobody_there},
            {"a server that falls silent is given up after the stall time", stalls, UNIT_SLOW},
+           {"a transfer that drips is given up, and one at 64 kbit/s is not", slow, UNIT_SLOW},
+           {"a body with a coding that nobody asked for is passed on as it came, with its name", coded},
            {"a deadline ends a request", deadline}, {"a cancel ends a request at once", cancels},
            {"closing ends what runs and waits for the callers", closing},
            {"a name server that does not answer stops only the request that needs it", silent_dns},
