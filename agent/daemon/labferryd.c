@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/config_hooks.h"
+#include "drivers/driver.h"
+#include "os/path.h"
 #include "os/service.h"
 
 #include <stdio.h>
@@ -63,10 +65,45 @@ static int serve(const struct lf_config *config, const char *path)
     agent_run(agent, &stop);
     lf_service_notify(LF_SERVICE_STOPPING);
     lf_log_info("agent", "stopping");
-    agent_close(agent);
+    bool ended = agent_close(agent);
     lf_log_limit(0, LOG_WINDOW_MS); /* reports what was left out */
-    lf_log_info("agent", "stopped cleanly");
+    lf_log_info("agent", "stopped cleanly%s",
+                ended ? "" : "; an instrument that does not answer is left behind");
+    if (!ended)
+        lf_service_over(EXIT_SUCCESS);
     return EXIT_SUCCESS;
+}
+
+static void look_at_resource(void *may_hang, const char *resource)
+{
+    static const char folder[] = "folder ";
+    bool *may = may_hang;
+    if (!strncmp(resource, folder, sizeof folder - 1))
+        *may = *may || lf_path_may_hang(resource + sizeof folder - 1);
+}
+
+/* Does an instrument use a share? If its server is gone, nothing ends a thread that waits for it. */
+static bool may_hang(const struct lf_config *config)
+{
+    bool may = false;
+    struct lf_error ignored;
+    for (size_t i = 0; i < config->instrument_count; i++) {
+        const struct lf_driver *driver = lf_driver_find(config->instruments[i].driver, &ignored);
+        if (driver && driver->check)
+            driver->check(config->instruments[i].settings, look_at_resource, &may, &ignored);
+    }
+    return may;
+}
+
+struct start {
+    const struct lf_config *config;
+    const char *path;
+};
+
+static int work(void *context)
+{
+    const struct start *start = context;
+    return serve(start->config, start->path);
 }
 
 int main(int argc, char **argv)
@@ -95,8 +132,13 @@ int main(int argc, char **argv)
     }
     struct lf_config *config = NULL;
     int code = load(path, &config);
+    struct start start = {config, path};
     if (code == EXIT_SUCCESS)
-        code = serve(config, path);
+        code = may_hang(config) ? lf_service_guard(work, &start, &err) : work(&start);
+    if (err.status != LF_OK) {
+        fprintf(stderr, "labferryd: %s\n", err.text);
+        code = EXIT_CANNOT_START;
+    }
     lf_config_free(config);
     lf_cancel_close(&stop);
     return code;

@@ -406,6 +406,8 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
     int64_t next_prune = lf_clock_mono_ms(), next_status = next_prune;
     while (!lf_cancel_is_set(stop)) {
         look_at_clock(agent);
+        for (size_t i = 0; i < lf_jobs_instrument_count(agent->context.jobs); i++)
+            lf_instrument_watch(lf_jobs_instrument_at(agent->context.jobs, i));
         if (lf_deadline_passed(next_prune) && lf_clock_agree()) {
             prune(agent);
             next_prune = lf_deadline_in(PRUNE_PACE_MS);
@@ -431,15 +433,16 @@ static void refuse_batches(struct agent *agent)
 }
 
 /* Work stops first. Then everything is closed, each part before those it uses. */
-void agent_close(struct agent *agent)
+bool agent_close(struct agent *agent)
 {
     if (!agent)
-        return;
+        return true;
+    bool ended = true;
     struct lf_context *context = &agent->context;
     size_t count = context->jobs ? lf_jobs_instrument_count(context->jobs) : 0;
     refuse_batches(agent);
     if (context->jobs)
-        lf_jobs_stop(context->jobs);
+        ended = lf_jobs_stop(context->jobs);
     lf_server_close(agent->server);
     lf_commands_close(context->commands);
     if (context->outbox)
@@ -449,14 +452,18 @@ void agent_close(struct agent *agent)
     for (size_t i = 0; i < count; i++)
         lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));
     lf_outbox_close(context->outbox);
-    lf_jobs_close(context->jobs);
+    if (ended)
+        lf_jobs_close(context->jobs);
     lf_cloud_close(context->cloud);
     lf_transfer_close(agent->transfer);
     if (context->journal)
         starts_note_stop(context->journal);
     lf_journal_close(context->journal);
+    if (!ended) /* the stuck thread still knows the rest */
+        return false;
     lf_wake_close(&agent->changed);
     lf_mutex_destroy(&agent->batch_mutex);
     free(agent->needs);
     free(agent);
+    return true;
 }

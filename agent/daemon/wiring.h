@@ -13,7 +13,8 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **agent, 
 /* Works until `stop` is set; the calling thread does the housekeeping. */
 void agent_run(struct agent *agent, const struct lf_cancel *stop);
 /* Shuts down cleanly: actions on instruments are cancelled or finished, jobs stay where they are, the broker
- * is notified. */
-void agent_close(struct agent *agent);
+ * is notified. False: the journal is closed and all is said, but a thread is stuck in the system, and the
+ * process must end at once (lf_service_over). */
+bool agent_close(struct agent *agent);
 
 #endif

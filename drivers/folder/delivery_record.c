@@ -220,7 +220,7 @@ static enum lf_status each_mark(struct lf_folder *folder,
     return status;
 }
 
-struct question {
+struct owner {
     const struct lf_delivery *delivery;
     const char *agent;
     int64_t newest_ms;
@@ -230,16 +230,15 @@ struct question {
 
 static void ask_whose(void *context, const struct lf_witness *found, const struct lf_mark *mark)
 {
-    struct question *question = context;
+    struct owner *owner = context;
     char when[LF_TIME_TEXT];
-    if (mark->equal || found->at_ms < question->newest_ms
-        || strcmp(found->name, question->delivery->parcel->name)
-        || strcmp(mark->sha256, question->delivery->sha256) != 0)
+    if (mark->equal || found->at_ms < owner->newest_ms || strcmp(found->name, owner->delivery->parcel->name)
+        || strcmp(mark->sha256, owner->delivery->sha256) != 0)
         return;
-    question->newest_ms = found->at_ms;
+    owner->newest_ms = found->at_ms;
     lf_time_format(found->at_ms, when);
-    bool ours = !strcmp(found->agent, question->agent);
-    snprintf(question->text, question->size, "put there by job %lld%s%s at %s", (long long)found->job,
+    bool ours = !strcmp(found->agent, owner->agent);
+    snprintf(owner->text, owner->size, "put there by job %lld%s%s at %s", (long long)found->job,
              ours ? "" : " of the agent ", ours ? "" : found->agent, when);
 }
 
@@ -247,9 +246,9 @@ void folder__record_whose(struct lf_folder *folder, const struct lf_delivery *de
                           size_t size)
 {
     struct lf_error ignored = {0};
-    struct question question = {delivery, folder->host->agent, 0, text, size};
+    struct owner owner = {delivery, folder->host->agent, 0, text, size};
     snprintf(text, size, "not put there by an agent, as far as is known");
-    each_mark(folder, ask_whose, &question, &ignored);
+    each_mark(folder, ask_whose, &owner, &ignored);
 }
 
 struct listener {

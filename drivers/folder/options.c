@@ -126,7 +126,9 @@ static enum lf_status check_all(const struct lf_values *values, const struct lf_
 
 static void name_resource(const char *path, void (*resource)(void *, const char *), void *context)
 {
-    char *real = lf_path_real(path), *text = lf_format("folder %s", real ? real : path);
+    /* The agent must start, and a configuration be checked, while the server of a share is gone. */
+    char *real = lf_path_may_hang(path) ? NULL : lf_path_real(path),
+         *text = lf_format("folder %s", real ? real : path);
     if (text)
         resource(context, text);
     free(text);

@@ -37,6 +37,7 @@ struct lf_verb_request {
     const char *who;            /* "cli:maria", "mqtt:maria (ID)": goes into histories and the audit trail */
     const char *denied;         /* why this caller may not use verbs that change something; NULL: allowed */
     const struct lf_file *file; /* came with the request over the control socket; NULL: none */
+    const struct lf_cancel *gone; /* the caller has gone, and what only it needs may stop; NULL: unknown */
 
     /* Records a state inside the transaction that it belongs to (result and why as far as there are any).
      * NULL: the caller keeps no records. */

@@ -73,10 +73,20 @@ static enum lf_status answer_client(struct client *client, enum lf_status status
                        &client->server->worker.cancel);
 }
 
+/* It hung up (an operator's Ctrl-C), or the agent stops. */
+static bool is_gone(void *context)
+{
+    struct client *client = context;
+    unsigned ready = 0;
+    lf_wait(client->socket.waitable, LF_READABLE, lf_deadline_in(0), NULL, &ready);
+    return ready & LF_HUNG_UP || lf_cancel_is_set(&client->server->worker.cancel);
+}
+
 static enum lf_status perform_line(struct client *client, struct lf_slice line, cJSON **result,
                                    struct lf_error *err)
 {
     static const char *const keys[] = {"verb", "args", NULL};
+    struct lf_cancel gone = {.asked = is_gone, .context = client};
     cJSON *json = NULL;
     bool settled;
     enum lf_status status = control__parse(line, &json, err);
@@ -91,7 +101,8 @@ static enum lf_status perform_line(struct client *client, struct lf_slice line, 
                                       .args = lf_json_at(json, "args"),
                                       .who = client->who,
                                       .denied = *client->denied ? client->denied : NULL,
-                                      .file = lf_file_is_open(&client->file) ? &client->file : NULL};
+                                      .file = lf_file_is_open(&client->file) ? &client->file : NULL,
+                                      .gone = &gone};
     if (status == LF_OK)
         status = lf_verb_perform(client->server->context, &request, &settled, result, err);
     cJSON_Delete(json);

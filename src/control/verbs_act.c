@@ -42,8 +42,8 @@ static enum lf_status perform_send(struct lf_context *context, const struct lf_v
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "only regular files can be sent, not folders, pipes or devices");
     status = lf_jobs_send(context->jobs, arg_text(request, "instrument"),
-                          name ? name : base_name(arg_text(request, "file")), request->file, request->who,
-                          &id, err);
+                          name ? name : base_name(arg_text(request, "file")), request->file, request->gone,
+                          request->who, &id, err);
     return control__answer_job(status, context, id, false, result, err);
 }
 

@@ -50,11 +50,30 @@ static void set_connected(struct lf_instrument *instrument, bool connected, cons
     instrument__changed(instrument);
 }
 
+/* Around every driver call. */
+static void enter(struct lf_instrument *instrument)
+{
+    lf_pulse_bind(&instrument->pulse);
+}
+
+static void leave(struct lf_instrument *instrument)
+{
+    lf_pulse_bind(NULL);
+    lf_pulse_rest(&instrument->pulse);
+}
+
+static void disconnect_device(struct lf_instrument *instrument)
+{
+    enter(instrument);
+    instrument->driver->disconnect(instrument->device);
+    leave(instrument);
+}
+
 static void lose(struct lf_instrument *instrument, const struct lf_error *err)
 {
     if (!instrument->connected)
         return;
-    instrument->driver->disconnect(instrument->device);
+    disconnect_device(instrument);
     set_connected(instrument, false, err->text);
 }
 
@@ -68,13 +87,15 @@ static void judge(struct lf_instrument *instrument, enum lf_status status, const
 static void connect_device(struct lf_instrument *instrument, struct connection *connection)
 {
     struct lf_error err = {0};
+    enter(instrument);
     enum lf_status status = instrument->driver->connect(instrument->device, &err);
+    leave(instrument);
     if (status == LF_OK) {
         connection->connected = lf_clock_mono_ms();
         set_connected(instrument, true, "");
         return;
     }
-    instrument->driver->disconnect(instrument->device);
+    disconnect_device(instrument);
     if (status == LF_CANCELLED)
         return;
     set_connected(instrument, false, err.text);
@@ -139,7 +160,9 @@ enum lf_status lf_instrument_prepare(struct lf_instrument *instrument, const str
     if (status != LF_OK || !instrument->driver->prepare)
         return status;
     set_busy(instrument, true, action->job);
+    enter(instrument);
     status = instrument->driver->prepare(instrument->device, action, err);
+    leave(instrument);
     judge(instrument, status, err);
     set_busy(instrument, false, 0);
     return status;
@@ -155,7 +178,9 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
         return only_collects(instrument, err);
     set_busy(instrument, true, action->job);
     lf_error_clear(err);
+    enter(instrument);
     status = instrument->driver->act(instrument->device, action, outcome, err);
+    leave(instrument);
     if (status != LF_OK && err->class != LF_TRANSIENT && err->class != LF_PERMANENT
         && err->class != LF_NEEDS_PERSON)
         err->class = LF_UNKNOWN_OUTCOME; /* the driver does not say that nothing happened */
@@ -175,7 +200,9 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
     if (must_be_connected(instrument, err) != LF_OK)
         return LF_VERDICT_UNKNOWN;
     set_busy(instrument, true, action->job);
+    enter(instrument);
     enum lf_verdict verdict = instrument->driver->verify(instrument->device, action, outcome, err);
+    leave(instrument);
     if (verdict != LF_VERDICT_DONE && verdict != LF_VERDICT_NOT_DONE) {
         verdict = LF_VERDICT_UNKNOWN;
         judge(instrument, err->status, err);
@@ -191,8 +218,10 @@ enum lf_status lf_instrument_witnessed(struct lf_instrument *instrument,
     enum lf_status status = must_be_connected(instrument, err);
     if (status == LF_OK && !instrument->driver->witnessed)
         status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s remembers no deliveries", instrument->name);
+    enter(instrument);
     if (status == LF_OK)
         status = instrument->driver->witnessed(instrument->device, each, context, err);
+    leave(instrument);
     judge(instrument, status, err);
     return status;
 }
@@ -204,8 +233,10 @@ enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *
     if (status == LF_OK && !instrument->driver->take)
         status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "'%.80s' cannot be read from %s again", id,
                          instrument->name);
+    enter(instrument);
     if (status == LF_OK)
         status = instrument->driver->take(instrument->device, id, version, to, max, err);
+    leave(instrument);
     judge(instrument, status, err);
     return status;
 }
@@ -214,8 +245,10 @@ enum lf_status lf_instrument_archive(struct lf_instrument *instrument, const cha
                                      struct lf_error *err)
 {
     enum lf_status status = must_be_connected(instrument, err);
+    enter(instrument);
     if (status == LF_OK && instrument->driver->archive)
         status = instrument->driver->archive(instrument->device, id, version, err);
+    leave(instrument);
     judge(instrument, status, err);
     return status;
 }
@@ -284,9 +317,11 @@ static bool do_work(struct lf_instrument *instrument, int64_t *next)
 static void listen_for_results(struct lf_instrument *instrument, int64_t until)
 {
     struct lf_error err = {0};
+    enter(instrument);
     enum lf_status status = instrument->driver->listen
                                 ? instrument->driver->listen(instrument->device, until, &err)
                                 : lf_wake_wait(&instrument->wake, until, &instrument->cancel);
+    leave(instrument);
     if (status == LF_OK || status == LF_TIMEOUT || status == LF_CANCELLED)
         return;
     /* Whatever else went wrong: start from a clean connection rather than listen on a doubtful one. */
@@ -315,9 +350,11 @@ void *instrument__bench_run(void *arg)
             plan_reconnect(&connection);
     }
     if (instrument->connected)
-        instrument->driver->disconnect(instrument->device);
+        disconnect_device(instrument);
     lf_mutex_lock(&instrument->mutex);
     instrument->connected = false;
+    instrument->ended = true;
+    lf_cond_broadcast(&instrument->answered);
     if (instrument->question)
         instrument__end_question(instrument, lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT,
                                                      "the agent is stopping"));

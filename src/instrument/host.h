@@ -34,13 +34,16 @@ struct lf_instrument {
     struct lf_wake wake;     /* something changed: listen must return */
     struct lf_cancel cancel; /* what runs must end */
     struct lf_thread thread;
+    struct lf_pulse pulse; /* of the bench thread, while it is in the driver */
     bool started;
 
     /* Guards everything below; only the bench thread writes `connected`, so it reads it without. */
     struct lf_mutex mutex;
     struct lf_cond answered;
     bool stopping, connected;
-    char paused[LF_ERROR_TEXT];         /* why it is; "": it is not */
+    bool ended;                 /* the bench thread has */
+    bool silent;                /* the driver's call did not return, when lf_instrument_watch looked */
+    char paused[LF_ERROR_TEXT]; /* why it is; "": it is not */
     int64_t pause_asked, pause_applied; /* number of the newest pause or resume, in the order of commits */
     char identity[IDENTITY_TEXT];
     char note[LF_ERROR_TEXT]; /* why it is offline */

@@ -2,16 +2,23 @@
 #include "instrument/host.h"
 
 #include "base/failpoint.h"
+#include "base/log.h"
+#include "journal/concern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* After a call into a file system has not returned for SILENT_MS, the instrument counts as not answering.
+ * When the agent stops, JOIN_STUCK_MS are enough. */
+enum { SILENT_MS = 30000, JOIN_LOOK_MS = 100, JOIN_STUCK_MS = 2000 };
 
 static const char *const state_names[] = {
     [LF_INSTRUMENT_OFFLINE] = "offline",
     [LF_INSTRUMENT_IDLE] = "idle",
     [LF_INSTRUMENT_BUSY] = "busy",
     [LF_INSTRUMENT_PAUSED] = "paused",
+    [LF_INSTRUMENT_SILENT] = "not answering",
 };
 
 const char *lf_instrument_state_name(enum lf_instrument_state state)
@@ -24,7 +31,11 @@ const char *lf_instrument_state_name(enum lf_instrument_state state)
 static enum lf_status host_found(void *self, const struct lf_finding *finding, struct lf_error *err)
 {
     struct lf_instrument *instrument = self;
-    return instrument->hooks.found(instrument->hooks.context, instrument, finding, err);
+    lf_pulse_bind(NULL); /* what takes long now is not the instrument */
+    lf_pulse_rest(&instrument->pulse);
+    enum lf_status status = instrument->hooks.found(instrument->hooks.context, instrument, finding, err);
+    lf_pulse_bind(&instrument->pulse);
+    return status;
 }
 
 static enum lf_status host_identity(void *self, const char *identity, struct lf_error *err)
@@ -119,11 +130,22 @@ void lf_instrument_stop(struct lf_instrument *instrument)
     lf_wake_up(&instrument->wake);
 }
 
-void lf_instrument_join(struct lf_instrument *instrument)
+bool lf_instrument_join(struct lf_instrument *instrument)
 {
+    bool stuck = false;
+    lf_mutex_lock(&instrument->mutex);
+    while (instrument->started && !instrument->ended && !stuck) {
+        lf_cond_wait(&instrument->answered, &instrument->mutex, lf_deadline_in(JOIN_LOOK_MS));
+        stuck = lf_pulse_stuck_ms(&instrument->pulse) > JOIN_STUCK_MS;
+    }
+    stuck = instrument->started && !instrument->ended;
+    lf_mutex_unlock(&instrument->mutex);
+    if (stuck)
+        return false;
     if (instrument->started)
         lf_thread_join(&instrument->thread);
     instrument->started = false;
+    return true;
 }
 
 void lf_instrument_close(struct lf_instrument *instrument)
@@ -132,7 +154,8 @@ void lf_instrument_close(struct lf_instrument *instrument)
         return;
     if (instrument->started)
         lf_instrument_stop(instrument);
-    lf_instrument_join(instrument);
+    if (!lf_instrument_join(instrument))
+        return; /* its thread still uses it */
     if (instrument->device)
         instrument->driver->close(instrument->device);
     lf_wake_close(&instrument->wake);
@@ -232,8 +255,15 @@ bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
 
 /* ---- looking ---- */
 
+static bool is_silent(const struct lf_instrument *instrument)
+{
+    return lf_pulse_stuck_ms(&instrument->pulse) > LF_LIMIT("LF_SILENT_MS", SILENT_MS);
+}
+
 static enum lf_instrument_state state_if(const struct lf_instrument *instrument, const char *paused)
 {
+    if (is_silent(instrument))
+        return LF_INSTRUMENT_SILENT;
     if (!instrument->connected)
         return LF_INSTRUMENT_OFFLINE;
     if (instrument->busy)
@@ -258,19 +288,63 @@ int64_t lf_instrument_steady_since(struct lf_instrument *instrument)
     return since;
 }
 
+/* Since when the driver's call has not returned. */
+static int64_t silent_since(const struct lf_instrument *instrument)
+{
+    return lf_clock_wall_ms() - lf_pulse_stuck_ms(&instrument->pulse);
+}
+
+void lf_instrument_watch(struct lf_instrument *instrument)
+{
+    struct lf_error err = {0};
+    char source[200], text[300], since[LF_TIME_TEXT];
+    lf_mutex_lock(&instrument->mutex);
+    bool silent = is_silent(instrument), news = silent != instrument->silent;
+    instrument->silent = silent;
+    lf_mutex_unlock(&instrument->mutex);
+    if (!news)
+        return;
+    snprintf(source, sizeof source, "instrument/%s", instrument->name);
+    lf_time_format(silent_since(instrument), since);
+    snprintf(text, sizeof text,
+             "%s has not answered since %s: the system does not return from its folder or device",
+             instrument->name, since);
+    struct lf_concern concern = {
+        .source = source,
+        .about = "not answering",
+        .stands = true,
+        .text = text,
+        .todo = "check the share, its server and the network. It goes on by itself once they answer; if they "
+                "never will, unmount the share (umount -f) and restart the agent",
+    };
+    if (silent)
+        lf_log_warning(instrument->name, "%s", text);
+    else
+        lf_log_info(instrument->name, "answers again");
+    if ((silent ? lf_journal_concern(instrument->journal, &concern, &err)
+                : lf_journal_concern_over(instrument->journal, source, concern.about, &err))
+        != LF_OK)
+        lf_log_warning(instrument->name, "cannot note that it does not answer: %s", err.text);
+    instrument__changed(instrument);
+}
+
 cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
     lf_mutex_lock(&instrument->mutex);
+    bool silent = is_silent(instrument);
     bool changes = paused && !*paused != !*instrument->paused;
     paused = paused ? paused : instrument->paused;
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
     lf_json_set_text(info, "state", state_names[state_if(instrument, paused)]);
-    lf_json_set_time(info, "since", changes ? lf_clock_wall_ms() : instrument->since_ms);
+    int64_t since = changes ? lf_clock_wall_ms() : instrument->since_ms;
+    lf_json_set_time(info, "since", silent ? silent_since(instrument) : since);
     lf_json_set_text(info, "identity", instrument->identity[0] ? instrument->identity : NULL);
     lf_json_set_bool(info, "paused", *paused);
-    const char *note = instrument->connected ? paused : instrument->note;
+    const char *note = silent                  ? "the system does not return from its folder or device"
+                       : instrument->connected ? paused
+                                               : instrument->note;
     lf_json_set_text(info, "note", *note ? note : NULL);
     if (instrument->job)
         lf_json_set_int(info, "job", instrument->job);

@@ -42,10 +42,11 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
 enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_error *err);
 /* Asks the thread to end; what runs is cancelled. */
 void lf_instrument_stop(struct lf_instrument *instrument);
-/* Waits until it has ended. */
-void lf_instrument_join(struct lf_instrument *instrument);
-/* Stops and joins it if necessary, and frees it. NULL is fine. No other instrument's thread may be running:
- * it may look up this one. */
+/* Waits until it has ended. False: it is stuck in a call that the system does not end (lf_pulse), and the
+ * process must end without it. */
+bool lf_instrument_join(struct lf_instrument *instrument);
+/* Stops and joins it if necessary, and frees it, unless it is stuck. NULL is fine. No other instrument's
+ * thread may be running: it may look up this one. */
 void lf_instrument_close(struct lf_instrument *instrument);
 
 const char *lf_instrument_name(const struct lf_instrument *instrument);
@@ -68,6 +69,7 @@ enum lf_instrument_state {
     LF_INSTRUMENT_IDLE,
     LF_INSTRUMENT_BUSY,
     LF_INSTRUMENT_PAUSED,
+    LF_INSTRUMENT_SILENT, /* the system has not returned from a call of its driver for half a minute */
 };
 const char *lf_instrument_state_name(enum lf_instrument_state state);
 /* For reports: name, driver, state, identity, since, note, job, progress. `paused` NULL: as it is; else as if
@@ -78,6 +80,10 @@ enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 /* Since when it has been connected and not paused, without a break (monotonic); LF_NEVER: it is not. Any
  * thread. */
 int64_t lf_instrument_steady_since(struct lf_instrument *instrument);
+
+/* Notices, notes in the journal and reports that the instrument has stopped answering, or answers again. Call
+ * it about once a minute; any thread but the bench, and no other one at the same time. */
+void lf_instrument_watch(struct lf_instrument *instrument);
 
 /* Runs one command for an operator, on the bench between jobs; blocks until the deadline. Any thread but the
  * bench. A `once` command needs allow_once. LF_BUSY, LF_TIMEOUT: it was not begun. */

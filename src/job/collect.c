@@ -465,7 +465,7 @@ static const struct job_step steps[] = {
      .needs = {LF_JOB_FINDING, LF_JOB_VERSION, LF_JOB_FILE_NAME}},
     {.name = "match",   .run = match_run,           .hold_on_permanent = true},
     {.name = "compare", .run = compare_content,     .hold_on_permanent = true},
-    {.name = "upload",  .run = job__collect_upload, .hold_on_permanent = true, .checks_first = true},
+    {.name = "upload", .bulk = true, .run = job__collect_upload, .hold_on_permanent = true, .checks_first = true},
     {.name = "attach",  .run = attach_file,         .hold_on_permanent = true, .checks_first = true,
      .needs = {LF_JOB_RUN, LF_JOB_CONFIG, LF_JOB_BLOB}},
     {.name = "process", .run = process_file,        .hold_on_permanent = true, .checks_first = true,

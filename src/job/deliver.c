@@ -185,7 +185,11 @@ static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *e
 
 static const struct job_step steps[] = {
     {.name = "resolve", .run = resolve_file, .turn = LF_TURN_COMES, .needs = {LF_JOB_GENERATOR}},
-    {.name = "fetch", .run = fetch_file, .turn = LF_TURN_COMES, .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
+    {.name = "fetch",
+     .bulk = true,
+     .run = fetch_file,
+     .turn = LF_TURN_COMES,
+     .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
     {.name = "turn", .run = job__take_turn, .turn = LF_TURN_WANTED, .bench = true},
     {.name = "look", .run = look_again, .turn = LF_TURN_TAKEN, .looks = true, .needs = {LF_JOB_GENERATOR}},
     {.name = "deliver",

@@ -35,8 +35,9 @@ struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t i
 /* Starts the couriers. */
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err);
 /* Cancels what is running and ends couriers and benches; jobs stay where they are. The stop is set before
- * benches are interrupted, or they would take it for an operator's cancel. */
-void lf_jobs_stop(struct lf_jobs *jobs);
+ * benches are interrupted, or they would take it for an operator's cancel. False: a bench is stuck in
+ * the system; nothing of it may be freed. */
+bool lf_jobs_stop(struct lf_jobs *jobs);
 void lf_jobs_close(struct lf_jobs *jobs);
 
 /* There may be new cloud work: wakes the couriers, after the commit if a transaction is open. Any thread. */
@@ -50,9 +51,11 @@ void lf_jobs_instrument_changed(void *jobs, struct lf_instrument *instrument);
 
 /* ---- what an operator can do. `who` is noted in the history. All commit before they return. ---- */
 
-/* Sends a local file (from its start on) to an instrument. */
+/* Sends a local file (from its start on) to an instrument, unless `cancel` (may be NULL) is set while its
+ * bytes are read. */
 enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name,
-                            const struct lf_file *from, const char *who, int64_t *id, struct lf_error *err);
+                            const struct lf_file *from, const struct lf_cancel *cancel, const char *who,
+                            int64_t *id, struct lf_error *err);
 /* Runs a procedure; inputs is an object of texts or NULL. The job's fields get the captured values. */
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);

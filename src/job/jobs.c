@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_JOURNAL_WAIT_MS = 5000 };
+/* BULK_PATIENCE_MS: for one of many small transfers to end; if none does for so long, they are slow, and the
+ * courier does short calls meanwhile. */
+enum { NO_JOURNAL_WAIT_MS = 5000, BULK_PATIENCE_MS = 1000 };
 
 enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_jobs **out, struct lf_error *err)
 {
@@ -20,7 +22,10 @@ enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_job
     jobs->journal = options->journal;
     jobs->cloud = options->cloud;
     enum lf_status status = lf_cancel_open(&jobs->cancel, err);
-    int count = options->config->agent.couriers < COURIERS_MAX ? options->config->agent.couriers
+    lf_mutex_init(&jobs->bulk_mutex);
+    lf_cond_init(&jobs->bulk_free);
+    /* One more, which no transfer occupies. */
+    int count = options->config->agent.couriers < COURIERS_MAX ? options->config->agent.couriers + 1
                                                                : COURIERS_MAX;
     for (; status == LF_OK && jobs->courier_count < count; jobs->courier_count++)
         status = lf_worker_open(&jobs->couriers[jobs->courier_count], err);
@@ -94,6 +99,31 @@ bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next
         *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
     }
     return status == LF_OK;
+}
+
+bool job__bulk_begin(struct lf_jobs *jobs)
+{
+    int most = jobs->courier_count > 1 ? jobs->courier_count - 1 : 1;
+    lf_mutex_lock(&jobs->bulk_mutex);
+    while (jobs->bulk >= most && !lf_cancel_is_set(&jobs->cancel)
+           && lf_cond_wait(&jobs->bulk_free, &jobs->bulk_mutex, jobs->bulk_changed + BULK_PATIENCE_MS))
+        ;
+    bool free = jobs->bulk < most;
+    if (free)
+        jobs->bulk++;
+    if (free)
+        jobs->bulk_changed = lf_clock_mono_ms();
+    lf_mutex_unlock(&jobs->bulk_mutex);
+    return free;
+}
+
+void job__bulk_end(struct lf_jobs *jobs)
+{
+    lf_mutex_lock(&jobs->bulk_mutex);
+    jobs->bulk--;
+    jobs->bulk_changed = lf_clock_mono_ms();
+    lf_cond_signal(&jobs->bulk_free);
+    lf_mutex_unlock(&jobs->bulk_mutex);
 }
 
 static int64_t run_courier(void *context)
@@ -192,8 +222,9 @@ enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err)
     return status;
 }
 
-void lf_jobs_stop(struct lf_jobs *jobs)
+bool lf_jobs_stop(struct lf_jobs *jobs)
 {
+    bool ended = true;
     lf_cancel_set(&jobs->cancel);
     for (int i = 0; i < jobs->courier_count; i++)
         lf_worker_stop(&jobs->couriers[i]);
@@ -202,7 +233,8 @@ void lf_jobs_stop(struct lf_jobs *jobs)
     for (size_t i = 0; i < jobs->instrument_count; i++)
         lf_instrument_stop(jobs->instruments[i]);
     for (size_t i = 0; i < jobs->instrument_count; i++)
-        lf_instrument_join(jobs->instruments[i]);
+        ended = lf_instrument_join(jobs->instruments[i]) && ended;
+    return ended;
 }
 
 void lf_jobs_close(struct lf_jobs *jobs)
@@ -211,6 +243,8 @@ void lf_jobs_close(struct lf_jobs *jobs)
         return;
     for (int i = 0; i < jobs->courier_count; i++)
         lf_worker_close(&jobs->couriers[i]);
+    lf_cond_destroy(&jobs->bulk_free);
+    lf_mutex_destroy(&jobs->bulk_mutex);
     lf_cancel_close(&jobs->cancel);
     free(jobs);
 }

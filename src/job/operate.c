@@ -39,14 +39,15 @@ static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int6
 /* The bytes are read first: the sender may be slow, and a transaction must not wait for it. A file without a
  * row is swept. */
 static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name,
-                                 const struct lf_file *from, int64_t *id, struct lf_error *err)
+                                 const struct lf_file *from, const struct lf_cancel *cancel, int64_t *id,
+                                 struct lf_error *err)
 {
     struct spool_file file;
     struct lf_error ignored;
     struct lf_parcel_row *row = &file.row;
     enum lf_status status = job__spool_create(jobs, 0, name, NULL, &file, err);
     if (status == LF_OK)
-        status = lf_file_copy(from, &file.file, jobs->config->agent.file_max, NULL, row->sha256, &row->size,
+        status = lf_file_copy(from, &file.file, jobs->config->agent.file_max, cancel, row->sha256, &row->size,
                               err);
     if (status == LF_OK)
         status = job__spool_keep(&file, err);
@@ -68,7 +69,8 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, c
 }
 
 enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name,
-                            const struct lf_file *from, const char *who, int64_t *id, struct lf_error *err)
+                            const struct lf_file *from, const struct lf_cancel *cancel, const char *who,
+                            int64_t *id, struct lf_error *err)
 {
     char history[300];
     struct lf_birth birth = {.kind = &job__kind_deliver,
@@ -83,7 +85,7 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
         status = lf_name_check(name, err);
     if (status == LF_OK)
         status = lf_journal_room(jobs->journal, LF_ROOM_FILE, err);
-    return status == LF_OK ? spool_sent(jobs, &birth, name, from, id, err) : status;
+    return status == LF_OK ? spool_sent(jobs, &birth, name, from, cancel, id, err) : status;
 }
 
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,

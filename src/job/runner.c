@@ -17,7 +17,7 @@
 
 /* LOOK_AGAIN_MS: after an unknown outcome in the cloud; what was created may take a moment to appear.
  * STEP_DEADLINE_MS: for the cloud calls of one step; each request has its own, shorter deadlines. */
-enum { LOOK_AGAIN_MS = 5000, STEP_DEADLINE_MS = 6 * 60 * 60 * 1000 };
+enum { LOOK_AGAIN_MS = 5000, STEP_DEADLINE_MS = 6 * 60 * 60 * 1000, BULK_WAIT_MS = 5000 };
 
 /* ---- what follows a step ---- */
 
@@ -329,6 +329,19 @@ static void conclude(struct job_work *work, const struct lf_job_kind *kind, cons
         after_error(kind, step, job, err);
 }
 
+static enum lf_status run_courier_step(struct job_work *work, const struct job_step *step,
+                                       struct lf_error *err)
+{
+    if (!step->bulk)
+        return step->run(work, err);
+    if (!job__bulk_begin(work->jobs)) /* not all at once again */
+        return job__wait(work, BULK_WAIT_MS + (int64_t)lf_random_below(BULK_WAIT_MS),
+                         "waits for one of the transfers that run to end");
+    enum lf_status status = step->run(work, err);
+    job__bulk_end(work->jobs);
+    return status;
+}
+
 void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
 {
     const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
@@ -347,7 +360,7 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
     enum lf_status status = check_needs(&work, step, &err);
     if (status == LF_OK)
-        status = step->run ? step->run(&work, &err) : act_once_at_most(&work, step, &err);
+        status = step->run ? run_courier_step(&work, step, &err) : act_once_at_most(&work, step, &err);
     if (step->looks)
         job->looked_mono = status == LF_OK ? lf_clock_mono_ms() : 0;
     bool silent = status == LF_OK && waits_as_before(&work);

@@ -29,6 +29,10 @@ struct lf_jobs {
     atomic_bool unreported; /* a report about an instrument could not be queued; a courier queues it */
     struct lf_worker couriers[COURIERS_MAX];
     int courier_count;
+    struct lf_mutex bulk_mutex; /* guards the rest */
+    struct lf_cond bulk_free;
+    int bulk;             /* bulk steps that run */
+    int64_t bulk_changed; /* mono ms */
 };
 
 /* What follows a step that returns LF_OK. After an error, its class decides. */
@@ -56,6 +60,7 @@ struct job_work {
 struct job_step {
     const char *name;
     bool bench;
+    bool bulk; /* it moves a file, which may take hours: one courier stays free of such steps */
     /* Before it makes a change it checks whether the cloud already has it, so it can be repeated after an
      * unknown outcome. */
     bool checks_first;
@@ -106,6 +111,11 @@ void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_
 void job__set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note);
 /* Makes the job ready for this step. */
 void job__enter_step(struct lf_job *job, const struct job_step *step);
+
+/* jobs.c: is a courier left for short calls? Then the step may run, and job__bulk_end follows. False: the
+ * job waits for another transfer to end. */
+bool job__bulk_begin(struct lf_jobs *jobs);
+void job__bulk_end(struct lf_jobs *jobs);
 
 /* report.c: the job has ended, and its workflow task was set to failed. */
 bool job__cloud_knows_failure(const struct lf_job *job);

@@ -16,5 +16,8 @@ char *lf_path_join(const char *folder, const char *name);
 char *lf_path_parent(const char *path);
 /* The one absolute path of what exists at `path`, without links. Returns owned; NULL: nothing there. */
 char *lf_path_real(const char *path);
+/* Does `path`, absolute, lead to a network or user-space file system? Calls there may never return when the
+ * server is gone, so the path itself is not touched. */
+bool lf_path_may_hang(const char *path);
 
 #endif

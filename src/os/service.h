@@ -23,6 +23,15 @@ enum lf_service_state { LF_SERVICE_READY, LF_SERVICE_STOPPING };
 /* Reports the state to the service manager, if one asks for it ($NOTIFY_SOCKET of systemd). */
 void lf_service_notify(enum lf_service_state state);
 
+/* Runs work(context) in a child process and returns what it returns, to be the exit status. A thread of that
+ * child may be stuck in the system, where not even a kill ends it, so the child says when its work is over
+ * (lf_service_over), and is then left behind. Signals are passed on to it, it reports to the service manager
+ * through us, and neither outlives a crash of the other. Before any thread is started. */
+int lf_service_guard(int (*work)(void *context), void *context, struct lf_error *err);
+/* The work is over although a thread of this process is stuck: ends the process without waiting for it. Any
+ * thread; nothing may be left to be written. */
+_Noreturn void lf_service_over(int code);
+
 /* Writes to standard error and waits at most `patience_ms` for each piece. True: everything was written, or
  * nothing ever can be. Any thread; bytes of several threads are not mixed within 512 bytes. */
 bool lf_service_log(const char *text, size_t len, int64_t patience_ms);

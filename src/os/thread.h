@@ -54,6 +54,22 @@ enum lf_status lf_thread_start(struct lf_thread *thread, const char *name, void 
 void lf_thread_join(struct lf_thread *thread);
 void lf_thread_detach(struct lf_thread *thread);
 
+/* A pulse shows whether the thread that it is bound to is stuck in the system: on a share whose server is
+ * gone, a call may return after hours or never, and nothing can end it. The pulse is the time (monotonic ms)
+ * at which the newest call of file.h, dir.h or path.h began, and 0 while the thread waits for something that
+ * can be cancelled. */
+struct lf_pulse {
+    _Atomic int64_t began;
+};
+
+/* Binds the calling thread to it; NULL: to none. */
+void lf_pulse_bind(struct lf_pulse *pulse);
+/* For how long the newest call has not returned, in ms; 0: it has, or there was none. Calls that the thread
+ * makes besides count from the last of those of file.h. Any thread. */
+int64_t lf_pulse_stuck_ms(const struct lf_pulse *pulse);
+/* The bound thread is back from what it was called for. */
+void lf_pulse_rest(struct lf_pulse *pulse);
+
 /* A thread that works when it is kicked and when its deadline passes.
  *
  * Zeroed or opened, it may be closed. `work` runs on the worker's thread without any lock, does what there is

@@ -42,6 +42,9 @@ struct lf_wake {
 struct lf_cancel {
     struct lf_wake wake;
     atomic_bool set;
+    /* More to ask between pieces of work: has the caller gone? It does not end a wait. NULL: nothing. */
+    bool (*asked)(void *context);
+    void *context;
 };
 
 /* Waits until one of `count` (at most LF_WAIT_MAX) things is ready, the deadline, or cancel (may be NULL).

@@ -1,4 +1,5 @@
 """The inbox of an instrument as people and its software treat it: files that stay, folders that are emptied."""
+import signal
 import unittest
 
 from whole import FAST, WithLab, config
@@ -53,6 +54,26 @@ class Inbox(WithLab):
         self.lab.wait_job("deliver")
         self.assertEqual([path.name for path in self.inbox.iterdir()], ["qc.csv"])
         self.assertEqual(list((self.lab.home / "hamilton/results").iterdir()), [])
+
+
+class Sending(WithLab):
+    def test_interrupted(self):
+        """sending a huge file ends with the command that sends it, and leaves nothing behind"""
+        lab = self.lab
+        lab.start_all(config(agent='file_max = "8GB"; spool_max = "8GB";'), cloud=FAST, hamilton=None, balance=None)
+        huge, spool = lab.home / "huge.bin", lab.home / "state/spool"
+        with open(huge, "wb") as file:
+            file.truncate(6_000_000_000)
+
+        def spooled():
+            return [path for path in spool.rglob("*") if path.is_file() and path.stat().st_size]
+        send = lab.start("send", [str(lab.build / "bin/labferry"), "--config", str(lab.home / "labferry.conf"), "send",
+                                  "hamilton-1", str(huge)])
+        lab.until("it is being read", spooled)
+        send.send_signal(signal.SIGINT)
+        send.wait(30)
+        lab.until("the agent has let go of it", lambda: not spooled(), 20)
+        self.assertEqual(lab.jobs(), [])
 
 
 if __name__ == "__main__":

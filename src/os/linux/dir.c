@@ -30,6 +30,7 @@ static enum lf_status opened(int fd, struct lf_dir *dir, struct lf_error *err)
 
 enum lf_status lf_dir_open(const char *path, struct lf_dir *dir, struct lf_error *err)
 {
+    os__pulse_begin();
     return opened(open(path, OPEN_FOLDER), dir, err);
 }
 
@@ -115,6 +116,7 @@ const char *lf_dir_next(struct lf_dir_list *list, struct lf_file_info *info, str
     DIR *names = (DIR *)list;
     for (;;) {
         errno = 0;
+        os__pulse_begin();
         const struct dirent *entry = readdir(names);
         if (!entry) {
             *err = (struct lf_error){0};

@@ -51,6 +51,7 @@ enum lf_status os__open_file(int dir, const char *path, enum lf_file_mode mode, 
     };
     struct stat st;
     *file = (struct lf_file){0};
+    os__pulse_begin();
     int fd = openat(dir, path, how[mode] | flags | O_NOCTTY | O_CLOEXEC, (mode_t)access);
     if (fd < 0)
         return os__fail(err);
@@ -174,6 +175,7 @@ enum lf_status lf_file_look(const struct lf_file *file, struct lf_file_info *inf
 enum lf_status lf_path_look(const char *path, struct lf_file_info *info, struct lf_error *err)
 {
     struct stat st;
+    os__pulse_begin();
     if (stat(path, &st) != 0)
         return os__fail(err);
     os__info(&st, info);

@@ -9,8 +9,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* thread.c: the calling thread is about to enter the file system, or to wait for something else. */
+void os__pulse_begin(void);
+void os__pulse_rest(void);
+
+/* The descriptor for a call that is about to be made. */
 static inline int os__descriptor(intptr_t os)
 {
+    os__pulse_begin();
     return (int)os - 1;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct lf_cancel *asked; /* set by signals */
@@ -74,8 +75,95 @@ enum lf_status lf_service_stop_on_signals(struct lf_cancel *stop, bool at_once, 
     return status;
 }
 
+/* ---- a child that does the work ---- */
+
+/* What it tells its guard, a byte each: LF_SERVICE_..., or OVER + its exit status. */
+enum { OVER = 100 };
+static int to_guard = -1;
+static pid_t guarded;
+
+static bool tell_guard(int what)
+{
+    unsigned char byte = (unsigned char)what;
+    ssize_t wrote = to_guard >= 0 ? write(to_guard, &byte, 1) : -1;
+    return wrote == 1;
+}
+
+_Noreturn void lf_service_over(int code)
+{
+    tell_guard(OVER + code);
+    _exit(code);
+}
+
+static void pass_on(int number)
+{
+    int before = errno;
+    kill(guarded, number);
+    errno = before;
+}
+
+/* Ends as the child did; a signal is raised again, so that whoever watches us sees it. */
+static int end_as_child(void)
+{
+    int status = 0;
+    while (waitpid(guarded, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!WIFSIGNALED(status))
+        return WEXITSTATUS(status);
+    signal(WTERMSIG(status), SIG_DFL);
+    raise(WTERMSIG(status));
+    return EXIT_FAILURE;
+}
+
+static int watch_child(int from_child, const sigset_t *before)
+{
+    static const int signals[] = {SIGTERM, SIGINT}; /* the others are ignored */
+    struct sigaction action = {.sa_handler = pass_on};
+    unsigned char byte;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &action, NULL);
+    sigprocmask(SIG_SETMASK, before, NULL);
+    for (;;) {
+        ssize_t got = read(from_child, &byte, 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 1 && byte >= OVER)
+            return byte - OVER;
+        if (got != 1)
+            return end_as_child();
+        lf_service_notify((enum lf_service_state)byte);
+    }
+}
+
+int lf_service_guard(int (*work)(void *context), void *context, struct lf_error *err)
+{
+    int ends[2];
+    pid_t us = getpid();
+    sigset_t all, before;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return lf_fail_errno(err, "cannot make a pipe"), -1;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before); /* one that comes now is passed on */
+    guarded = fork();
+    if (guarded > 0) {
+        close(ends[1]);
+        return watch_child(ends[0], &before);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (guarded < 0)
+        return lf_fail_errno(err, "cannot start a process"), -1;
+    close(ends[0]);
+    to_guard = ends[1];
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != us)
+        _exit(EXIT_FAILURE);
+    exit(work(context));
+}
+
 void lf_service_notify(enum lf_service_state state)
 {
+    if (tell_guard(state))
+        return;
     const char *path = getenv("NOTIFY_SOCKET");
     const char *text = state == LF_SERVICE_READY ? "READY=1" : "STOPPING=1";
     struct sockaddr_un address = {.sun_family = AF_UNIX};

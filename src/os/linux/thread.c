@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "os/linux/native.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -106,6 +107,40 @@ bool lf_cond_wait(struct lf_cond *cond, struct lf_mutex *mutex, int64_t deadline
     return pthread_cond_timedwait(native_cond(cond), native_mutex(mutex), &until) != ETIMEDOUT
            || !lf_deadline_passed(deadline);
 }
+
+/* ---- pulse ---- */
+
+static _Thread_local struct lf_pulse *bound;
+
+void lf_pulse_bind(struct lf_pulse *pulse)
+{
+    bound = pulse;
+}
+
+int64_t lf_pulse_stuck_ms(const struct lf_pulse *pulse)
+{
+    int64_t began = pulse->began;
+    return began ? lf_clock_mono_ms() - began : 0;
+}
+
+void lf_pulse_rest(struct lf_pulse *pulse)
+{
+    pulse->began = 0;
+}
+
+void os__pulse_begin(void)
+{
+    if (bound)
+        bound->began = lf_clock_mono_ms();
+}
+
+void os__pulse_rest(void)
+{
+    if (bound)
+        bound->began = 0;
+}
+
+/* ---- threads ---- */
 
 enum lf_status lf_thread_start(struct lf_thread *thread, const char *name, void *(*run)(void *), void *arg,
                                struct lf_error *err)

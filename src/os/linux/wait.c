@@ -83,7 +83,7 @@ void lf_cancel_reset(struct lf_cancel *cancel)
 
 bool lf_cancel_is_set(const struct lf_cancel *cancel)
 {
-    return cancel && cancel->set;
+    return cancel && (cancel->set || (cancel->asked && cancel->asked(cancel->context)));
 }
 
 /* ---- waiting ---- */
@@ -117,6 +117,7 @@ enum lf_status lf_wait_any(struct lf_wait_item *list, size_t count, int64_t dead
         fds[i + 1].events = (short)((list[i].events & LF_READABLE ? POLLIN : 0)
                                     | (list[i].events & LF_WRITABLE ? POLLOUT : 0));
     }
+    os__pulse_rest();
     for (;;) {
         if (lf_cancel_is_set(cancel))
             return LF_CANCELLED;

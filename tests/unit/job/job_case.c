@@ -117,7 +117,8 @@ enum lf_status case_send(struct job_case *c, const char *instrument, const char 
     snprintf(path, sizeof path, "%s/sent", unit_folder());
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     NEED(fd >= 0 && pwrite(fd, "A1,5\n", 5, 0) == 5);
-    enum lf_status status = lf_jobs_send(c->jobs, instrument, name, UNIT_FILE(fd), "cli:maria", id, err);
+    enum lf_status status = lf_jobs_send(c->jobs, instrument, name, UNIT_FILE(fd), NULL, "cli:maria", id,
+                                         err);
     close(fd);
     return status;
 }
