@@ -266,6 +266,11 @@ struct lf_driver {
      * also refuses what `repeat` refuses, and prepares what was not prepared. NULL where repeat is. */
     enum lf_status (*act)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                           struct lf_error *err);
+    /* sign names the safe procedure that succeeds once a person has changed the sample after this action (the
+     * load was removed, a key of the instrument was pressed) and otherwise ends in LF_BUSY or LF_TIMEOUT.
+     * Borrowed until close. NULL: the instrument cannot show it. It works without a connection and never
+     * waits. The slot may be NULL. */
+    const char *(*sign)(void *device, const struct lf_action *action);
     /* verify finds out whether an action that began was done, from evidence on the instrument; when it was,
      * it fills the outcome as act would. Without evidence it answers LF_VERDICT_UNKNOWN and gives the reason
      * in err. NULL: always unknown; a person decides. */

@@ -10,17 +10,17 @@
  */
 #include "drivers/line/dialogue.h"
 
-#include "base/log.h"
 #include "drivers/line/dialogue_io.h"
+#include "drivers/line/in_step.h"
 #include "drivers/line/reply_match.h"
 #include "drivers/line/show.h"
+#include "drivers/line/unsolicited.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    HANDSHAKE_TRIES = 3,
-    HANDSHAKE_UNITS_MAX = 1000, /* unrelated lines that may come before the answer to a handshake */
+    MISREADS_MAX = 3, /* replies in a row that cannot be understood, before a person must look */
     DOUBT_QUIET_MAX_MS = 10000,
     CLEAR_MAX_MS = 5000,
 };
@@ -39,108 +39,62 @@ enum lf_status line__dialogue_open(struct lf_line_dialogue *dialogue, const char
 
 void line__dialogue_close(struct lf_line_dialogue *dialogue)
 {
+    line__unsolicited_forget(dialogue);
     lf_stream_close(dialogue->stream);
     dialogue->stream = NULL;
     lf_buffer_free(&dialogue->in);
 }
 
-/* ---- unsolicited lines ---- */
-
-/* Warns at the 1st, 2nd, 4th, 8th ... dropped line: a chattering instrument must not fill the log. */
-static void drop_unit(struct lf_line_dialogue *dialogue, struct lf_slice line)
-{
-    char room[LF_SHOW_ROOM];
-    uint64_t count = ++dialogue->dropped;
-    if ((count & (count - 1)) == 0)
-        lf_log_warning(dialogue->instrument,
-                       "ignored '%s': nothing in the profile matches it (%llu ignored so far)",
-                       line__show(line, room), (unsigned long long)count);
-}
-
-static enum lf_status first_match(struct lf_line_dialogue *dialogue, const struct lf_line_patterns *patterns,
-                                  struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
-{
-    enum lf_status status = LF_MISMATCH;
-    for (size_t i = 0; i < patterns->count && status == LF_MISMATCH; i++)
-        status = line__reply_pattern_match(dialogue->profile, &patterns->items[i], line, values, err);
-    return status;
-}
-
-/* Reports the line if it matches a [listen]. */
-static enum lf_status try_unsolicited(struct lf_line_dialogue *dialogue, struct lf_slice line, bool *taken,
-                                      struct lf_error *err)
-{
-    const struct lf_line_profile *profile = dialogue->profile;
-    *taken = false;
-    for (size_t i = 0; i < profile->listen_count; i++) {
-        const struct lf_line_listen *listen = &profile->listens[i];
-        struct lf_outcome values = {0};
-        enum lf_status status = first_match(dialogue, &listen->matches, line, &values, err);
-        if (status == LF_OK && listen->form != LF_FORM_NONE && dialogue->unsolicited)
-            status = dialogue->unsolicited(dialogue->self, listen, line, &values, err);
-        lf_outcome_free(&values);
-        *taken = status == LF_OK;
-        if (status != LF_MISMATCH)
-            return status;
-    }
-    return LF_OK;
-}
-
-/* Reports all complete lines in the buffer. A line that could not be reported stays there. */
-static enum lf_status report_unsolicited(struct lf_line_dialogue *dialogue, bool quiet, struct lf_error *err)
-{
-    const struct lf_line_ending *ending = &dialogue->profile->ending;
-    struct lf_line_frame unit;
-    while (ending->unit != LF_UNIT_NONE && dialogue->in.len
-           && line__dialogue_look(dialogue, ending, quiet, &unit)) {
-        bool taken = !unit.why && !unit.body.len;
-        enum lf_status status = unit.why || taken ? LF_OK : try_unsolicited(dialogue, unit.body, &taken, err);
-        if (status != LF_OK)
-            return status;
-        if (!taken)
-            drop_unit(dialogue, unit.why ? lf_buffer_slice(&dialogue->in) : unit.body);
-        lf_buffer_consume(&dialogue->in, unit.used);
-    }
-    return LF_OK;
-}
-
-/* Drops an incomplete line that has stopped arriving. */
-static void drop_rest(struct lf_line_dialogue *dialogue)
-{
-    if (dialogue->in.len)
-        drop_unit(dialogue, lf_buffer_slice(&dialogue->in));
-    line__dialogue_drop(dialogue);
-}
-
-/* Before a command: reports what the instrument has sent, and waits for the end of a line that is arriving.
- */
+/* Before a command: reports what the instrument has sent, and waits for the end of a line or report that is
+ * arriving. */
 static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
     deadline = lf_deadline_sooner(deadline, lf_deadline_in(CLEAR_MAX_MS));
-    do {
-        int64_t wait = dialogue->in.len ? dialogue->profile->times.gap : 0;
-        status = line__dialogue_fill(dialogue, lf_deadline_in(wait), err);
-        if (status == LF_OK || status == LF_TIMEOUT) {
-            enum lf_status reported = report_unsolicited(dialogue, status == LF_TIMEOUT, err);
-            if (reported != LF_OK)
-                return reported;
+    for (;;) {
+        int64_t until = dialogue->in.len          ? lf_deadline_in(dialogue->profile->times.gap)
+                        : dialogue->report.listen ? line__unsolicited_due(dialogue)
+                                                  : lf_deadline_in(0);
+        enum lf_status status = line__dialogue_fill(dialogue, lf_deadline_sooner(deadline, until), err);
+        if (status != LF_OK && status != LF_TIMEOUT)
+            return status;
+        enum lf_status reported = line__unsolicited_report(dialogue, status == LF_TIMEOUT, err);
+        if (reported != LF_OK)
+            return reported;
+        if (status == LF_TIMEOUT && !dialogue->report.listen) {
+            line__unsolicited_drop_rest(dialogue);
+            return LF_OK;
         }
-        if (status == LF_OK
-            && (dialogue->in.len > dialogue->profile->max_reply || lf_deadline_passed(deadline)))
+        if (dialogue->in.len > dialogue->profile->max_reply || lf_deadline_passed(deadline))
             return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
                            "the instrument keeps sending; the command was not sent");
-    } while (status == LF_OK);
-    if (status != LF_TIMEOUT)
-        return status;
-    drop_rest(dialogue);
-    return LF_OK;
+    }
+}
+
+/* Before a wait for the next line: what has arrived already is older. The beginning of a line stays. */
+static enum lf_status skip_arrived(struct lf_line_dialogue *dialogue, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    while (status == LF_OK && dialogue->in.len <= dialogue->profile->max_reply) {
+        status = line__dialogue_fill(dialogue, lf_deadline_in(0), err);
+        enum lf_status reported = line__unsolicited_report(dialogue, false, err);
+        if (reported != LF_OK)
+            return reported;
+    }
+    return status == LF_TIMEOUT ? LF_OK : status;
 }
 
 /* ---- one command ---- */
 
 /* What a unit means to the command that is waiting for its reply. */
-enum reply_meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
+enum reply_meaning {
+    MEANS_MORE,
+    MEANS_DONE,
+    MEANS_REFUSED,
+    MEANS_NO_VALUE,
+    MEANS_UNASKED,
+    MEANS_NOTHING,
+    MEANS_FAILURE
+};
 
 static const struct lf_line_error_rule *
 first_error(struct lf_line_dialogue *dialogue, const struct lf_line_error_rules *rules, struct lf_slice line)
@@ -169,6 +123,15 @@ static enum lf_status refused(const struct lf_line_command *command, const struc
                    rule->message ? ": " : "", rule->message ? rule->message : "");
 }
 
+/* The instrument did what it was asked and has no value to give. */
+static void no_value(const struct lf_line_command *command, struct lf_slice line, struct lf_error *err)
+{
+    char room[LF_SHOW_ROOM];
+    if (command->repeat == LF_ONCE)
+        err->class = LF_UNKNOWN_OUTCOME;
+    lf_error_prefix(err, "the instrument answered '%s'", line__show(line, room));
+}
+
 /* Error lines come first: "S I" must not be read as a weight. */
 static enum reply_meaning understand(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                      struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
@@ -176,38 +139,51 @@ static enum reply_meaning understand(struct lf_line_dialogue *dialogue, const st
     const struct lf_line_error_rule *rule = first_error(dialogue, &command->errors, line);
     if (!rule)
         rule = first_error(dialogue, &dialogue->profile->errors, line);
+    if (rule && rule->says == LF_SAYS_DONE)
+        return MEANS_DONE;
     if (rule)
         return refused(command, rule, line, err), MEANS_REFUSED;
-    enum lf_status status = first_match(dialogue, &command->mores, line, values, err);
+    const struct lf_line_profile *profile = dialogue->profile;
+    enum lf_status status = line__reply_first_match(profile, &command->mores, line, values, err);
     if (status == LF_OK)
         return MEANS_MORE;
     if (status == LF_MISMATCH) {
-        status = first_match(dialogue, &command->expects, line, values, err);
+        status = line__reply_first_match(profile, &command->expects, line, values, err);
         if (status == LF_OK)
             return MEANS_DONE;
     }
+    if (status == LF_REFUSED)
+        return no_value(command, line, err), MEANS_NO_VALUE;
     bool taken = false;
     if (status == LF_MISMATCH)
-        status = try_unsolicited(dialogue, line, &taken, err);
+        status = line__unsolicited_take(dialogue, line, &taken, err);
     return status != LF_OK ? MEANS_FAILURE : taken ? MEANS_UNASKED : MEANS_NOTHING;
 }
 
-static enum lf_status not_understood(const struct lf_line_command *command, const struct lf_line_frame *unit,
-                                     struct lf_slice bytes, struct lf_error *err)
+static enum lf_status not_understood(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                     const struct lf_line_frame *unit, struct lf_error *err)
 {
     char room[LF_SHOW_ROOM];
+    struct lf_slice came = unit->why ? lf_buffer_slice(&dialogue->in) : unit->body;
+    const char *advice = line__advice(came, dialogue->profile->encoding);
+    dialogue->garbled = true;
     if (unit->why)
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "unusable answer '%s': %s", line__show(bytes, room),
-                       unit->why);
-    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument answered '%s'; expected '%s'%s",
-                   line__show(unit->body, room), command->expects.items[0].source,
-                   command->expects.count > 1 ? " or another of the command's patterns" : "");
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument answered '%s': %s. %s",
+                       line__show(came, room), unit->why, advice);
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument answered '%s'; expected '%s'%s. %s",
+                   line__show(came, room), command->expects.items[0].source,
+                   command->expects.count > 1 ? " or another of the command's patterns" : "", advice);
 }
 
 /* A stray line end between replies: harmless, although nothing matches it. */
 static bool is_stray(const struct lf_line_command *command, const struct lf_line_frame *unit)
 {
     return !unit->why && !unit->body.len && command->ending.unit == LF_UNIT_LINE;
+}
+
+static bool is_long(const struct lf_line_command *command)
+{
+    return command->mores.count || command->ending.until_blank || command->ending.times > 1;
 }
 
 /* Reads units until the reply is complete. */
@@ -220,20 +196,24 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
          lines++) {
         struct lf_line_frame unit;
         enum lf_status status = line__dialogue_read(dialogue, command, deadline, &unit, err);
-        if (status != LF_OK)
+        if (status != LF_OK) {
+            dialogue->garbled = status == LF_TOO_LARGE || (status == LF_TIMEOUT && dialogue->in.len);
             return status;
+        }
         bytes += unit.used;
         bool last_blank = ending->until_blank && is_stray(command, &unit) && done > 0;
         enum reply_meaning meaning = unit.why ? MEANS_NOTHING : MEANS_DONE;
         if (!unit.why && !last_blank)
             meaning = understand(dialogue, command, unit.body, values, err);
         if (meaning == MEANS_NOTHING && !is_stray(command, &unit))
-            status = not_understood(command, &unit, lf_buffer_slice(&dialogue->in), err);
+            status = not_understood(dialogue, command, &unit, err);
         if (meaning == MEANS_REFUSED && done > 0 && command->repeat == LF_ONCE)
             err->class = LF_UNKNOWN_OUTCOME; /* it had already accepted the command */
         lf_buffer_consume(&dialogue->in, unit.used);
-        if (meaning == MEANS_FAILURE || meaning == MEANS_REFUSED || status != LF_OK)
-            return dialogue->doubt = meaning != MEANS_REFUSED, err->status;
+        if (meaning == MEANS_NO_VALUE || meaning == MEANS_REFUSED)
+            return dialogue->doubt = meaning == MEANS_NO_VALUE && is_long(command), err->status;
+        if (meaning == MEANS_FAILURE || status != LF_OK)
+            return err->status;
         done += meaning == MEANS_DONE;
         if (last_blank || (meaning == MEANS_DONE && !ending->until_blank && done == ending->times))
             return dialogue->doubt = false, LF_OK;
@@ -241,10 +221,11 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
     return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT, "the answer is longer than max_lines or max_reply");
 }
 
-/* The bytes on the wire. */
-static enum lf_status wire_bytes(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
-                                 const struct lf_line_input_set *inputs, struct lf_buffer *wire,
-                                 struct lf_error *err)
+/* ---- sending ---- */
+
+enum lf_status line__dialogue_wire(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                   const struct lf_line_input_set *inputs, struct lf_buffer *wire,
+                                   struct lf_error *err)
 {
     const struct lf_line_profile *profile = dialogue->profile;
     struct lf_buffer payload = {0};
@@ -281,164 +262,60 @@ static enum lf_status send_and_read(struct lf_line_dialogue *dialogue, const str
     }
     if (command->ending.unit == LF_UNIT_NONE) {
         dialogue->doubt = false;
+        dialogue->expecting = true;
         return LF_OK;
     }
     return read_reply(dialogue, command, lf_deadline_sooner(deadline, lf_deadline_in(command->times.total)),
                       values, err);
 }
 
-/* ---- getting in step ---- */
+/* ---- waiting for a line ---- */
 
-static enum lf_status await_handshake(struct lf_line_dialogue *dialogue,
-                                      const struct lf_line_command *command, struct lf_outcome *values,
-                                      struct lf_error *err)
+/* What comes and does not fit is ignored: the instrument talks by itself. */
+static enum lf_status await_line(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                 int64_t deadline, struct lf_outcome *values, struct lf_error *err)
 {
-    int64_t deadline = lf_deadline_in(command->times.total);
-    for (int units = 0; units < HANDSHAKE_UNITS_MAX; units++) {
+    char time[32];
+    deadline = lf_deadline_sooner(deadline, lf_deadline_in(command->times.first_byte));
+    while (!lf_deadline_passed(deadline)) {
         struct lf_line_frame unit;
         enum lf_status status = line__dialogue_read(dialogue, command, deadline, &unit, err);
-        if (status != LF_OK)
-            return status;
-        status = unit.why ? LF_MISMATCH : first_match(dialogue, &command->expects, unit.body, values, err);
-        lf_buffer_consume(&dialogue->in, unit.used);
-        if (status != LF_MISMATCH)
-            return status;
-    }
-    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                   "the instrument keeps sending and does not answer the handshake");
-}
-
-/* Sends the handshake until it is answered: the instrument may hold half a command, late replies may be on
- * their way, or both. */
-static enum lf_status handshake(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
-                                struct lf_outcome *values, struct lf_error *err)
-{
-    struct lf_buffer wire = {0};
-    enum lf_status status = wire_bytes(dialogue, command, &(struct lf_line_input_set){0}, &wire, err);
-    for (int attempt = 0; status == LF_OK && attempt < HANDSHAKE_TRIES; attempt++) {
-        size_t written;
-        if (attempt)
-            status = line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
-        line__dialogue_drop(dialogue);
-        if (status == LF_OK || status == LF_PROTOCOL)
-            status = lf_stream_drain(dialogue->stream, err);
-        if (status == LF_OK)
-            status = line__dialogue_send(dialogue, lf_buffer_slice(&wire), &written, err);
-        if (status == LF_OK)
-            status = await_handshake(dialogue, command, values, err);
-        if (status == LF_OK)
-            break;
-        bool again = status == LF_TIMEOUT || status == LF_PROTOCOL || status == LF_TOO_LARGE;
-        if (again && attempt + 1 < HANDSHAKE_TRIES)
-            status = LF_OK;
-    }
-    lf_buffer_free(&wire);
-    if (status == LF_OK)
-        status = line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
-    return status;
-}
-
-static enum lf_status get_in_step(struct lf_line_dialogue *dialogue, struct lf_error *err)
-{
-    const struct lf_line_profile *profile = dialogue->profile;
-    const struct lf_line_command *command = profile->resync ? profile->resync : profile->identify;
-    struct lf_outcome values = {0};
-    enum lf_status status = command ? handshake(dialogue, command, &values, err)
-                                    : line__dialogue_settle(dialogue, dialogue->doubt_quiet_ms, err);
-    lf_outcome_free(&values);
-    if (status == LF_OK) {
-        dialogue->doubt = false;
-        return LF_OK;
-    }
-    if (status == LF_CANCELLED || status == LF_DISCONNECTED)
-        return status;
-    lf_error_prefix(err, "cannot get back in step with the instrument; nothing was sent");
-    err->class = LF_TRANSIENT;
-    return err->status = LF_DISCONNECTED;
-}
-
-static enum lf_status compose_identity(const struct lf_line_command *identify,
-                                       const struct lf_outcome *values, struct lf_buffer *identity,
-                                       struct lf_error *err)
-{
-    struct lf_line_part only = {.kind = LF_PART_VALUE, .name = (char[]){"identity"}};
-    struct lf_line_pattern plain = {.parts = &only, .count = 1};
-    const struct lf_line_pattern *pattern = identify->identity.source ? &identify->identity : &plain;
-    for (size_t i = 0; i < pattern->count; i++) {
-        const char *value = pattern->parts[i].name ? line__last_value(values, pattern->parts[i].name) : NULL;
-        struct lf_slice text = value ? lf_slice_text(value) : pattern->parts[i].bytes;
-        if (lf_buffer_append(identity, text.data, text.len) != LF_OK)
-            return lf_fail_memory(err, "identifying the instrument");
-    }
-    return LF_OK;
-}
-
-enum lf_status line__dialogue_begin(struct lf_line_dialogue *dialogue, struct lf_buffer *identity,
-                                    struct lf_error *err)
-{
-    const struct lf_line_profile *profile = dialogue->profile;
-    struct lf_outcome values = {0};
-    enum lf_status status = LF_OK;
-    lf_buffer_clear(identity);
-    if (profile->resync || !profile->identify)
-        status = get_in_step(dialogue, err);
-    if (status == LF_OK && profile->identify)
-        status = handshake(dialogue, profile->identify, &values, err);
-    if (status == LF_OK && profile->identify)
-        status = compose_identity(profile->identify, &values, identity, err);
-    lf_outcome_free(&values);
-    if (status == LF_OK)
-        dialogue->doubt = false;
-    else if (status == LF_TIMEOUT)
-        lf_error_prefix(err, "the instrument does not answer; check cable, power, baud rate and profile");
-    return status;
-}
-
-/* ---- listening ---- */
-
-enum lf_status line__dialogue_listen(struct lf_line_dialogue *dialogue, const struct lf_wake *wake,
-                                     int64_t deadline, struct lf_error *err)
-{
-    const struct lf_line_profile *profile = dialogue->profile;
-    const struct lf_line_ending *ending = &profile->ending;
-    /* A late reply that looks like a line of the Print key must not become a result. */
-    enum lf_status ready = dialogue->doubt ? get_in_step(dialogue, err) : LF_OK;
-    while (ready == LF_OK) {
-        bool readable, partial = dialogue->in.len > 0;
-        int64_t pause = ending->unit == LF_UNIT_IDLE ? ending->idle_ms : profile->times.gap;
-        int64_t until = partial ? lf_deadline_sooner(deadline, lf_deadline_in(pause)) : deadline;
-        enum lf_status status = lf_stream_wait(dialogue->stream, wake, until, &readable, err);
-        if (status == LF_OK && !readable)
-            return LF_OK; /* woken */
-        if (status == LF_OK)
-            status = line__dialogue_fill(dialogue, deadline, err);
-        if (status == LF_TIMEOUT && partial && (deadline == LF_NEVER || !lf_deadline_passed(deadline))) {
-            status = report_unsolicited(dialogue, true, err);
-            if (status == LF_OK)
-                drop_rest(dialogue);
-        } else if (status == LF_OK) {
-            status = report_unsolicited(dialogue, false, err);
-            if (dialogue->in.len > profile->max_reply)
-                drop_rest(dialogue);
+        if (status == LF_TIMEOUT || status == LF_TOO_LARGE) {
+            line__dialogue_drop(dialogue);
+            continue;
         }
         if (status != LF_OK)
-            return status == LF_TIMEOUT ? LF_OK : status;
+            return status;
+        enum reply_meaning meaning = unit.why ? MEANS_NOTHING
+                                              : understand(dialogue, command, unit.body, values, err);
+        lf_buffer_consume(&dialogue->in, unit.used);
+        if (meaning == MEANS_DONE)
+            return LF_OK;
+        if (meaning == MEANS_REFUSED || meaning == MEANS_NO_VALUE || meaning == MEANS_FAILURE)
+            return err->status;
     }
-    return ready;
+    lf_duration_format(command->times.first_byte, time, sizeof time);
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no line that fits '%s' came within %s",
+                   command->expects.items[0].source, time);
 }
 
 /* ---- a command from end to end ---- */
 
 /* Nothing has been sent yet, so an error here keeps its class. */
-static enum lf_status prepare(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+static enum lf_status prepare(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                              int64_t deadline, struct lf_error *err)
 {
+    bool expecting = dialogue->expecting;
+    dialogue->expecting = false;
     if (!dialogue->stream)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the instrument is not connected");
     if (dialogue->doubt) {
-        enum lf_status status = get_in_step(dialogue, err);
+        enum lf_status status = line__get_in_step(dialogue, err);
         if (status != LF_OK)
             return status;
     }
+    if (command->awaits)
+        return expecting ? LF_OK : skip_arrived(dialogue, err);
     int64_t ready = dialogue->last_end + dialogue->profile->pause_ms;
     if (dialogue->last_end && !lf_deadline_passed(ready)
         && lf_sleep_until(ready, dialogue->cancel) == LF_CANCELLED)
@@ -456,21 +333,74 @@ static enum lf_status finish(const struct lf_line_command *command, size_t writt
     return lf_error_prefix(err, "%s", command->name);
 }
 
+/* After an error: may the command be sent again at once? A reply that cannot be understood may have been
+ * damaged on the line; after three in a row a person must look. */
+static bool ask_again(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                      struct lf_error *err)
+{
+    if (!dialogue->garbled)
+        return false;
+    dialogue->misreads = dialogue->misread == command ? dialogue->misreads + 1 : 1;
+    dialogue->misread = command;
+    if (command->repeat == LF_ONCE)
+        return false;
+    if (dialogue->misreads < MISREADS_MAX)
+        return !lf_cancel_is_set(dialogue->cancel);
+    dialogue->misreads = 0;
+    err->class = LF_NEEDS_PERSON;
+    lf_error_prefix(err, "its reply was not understood, %d times in a row", MISREADS_MAX);
+    return false;
+}
+
+static enum lf_status one_try(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                              struct lf_slice wire, int64_t deadline, struct lf_outcome *values,
+                              size_t *written, struct lf_error *err)
+{
+    dialogue->garbled = false;
+    enum lf_status status = prepare(dialogue, command, deadline, err);
+    if (status != LF_OK)
+        return status;
+    return command->awaits ? await_line(dialogue, command, deadline, values, err)
+                           : send_and_read(dialogue, command, wire, deadline, values, written, err);
+}
+
 enum lf_status line__dialogue_command(struct lf_line_dialogue *dialogue,
                                       const struct lf_line_command *command,
                                       const struct lf_line_input_set *inputs, int64_t deadline,
                                       struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_buffer wire = {0};
-    size_t written = 0;
-    enum lf_status status = wire_bytes(dialogue, command, inputs, &wire, err);
-    if (status == LF_OK)
-        status = prepare(dialogue, deadline, err);
-    if (status == LF_OK)
-        status = send_and_read(dialogue, command, lf_buffer_slice(&wire), deadline, values, &written, err);
+    size_t written = 0, before = values->count;
+    enum lf_status status = line__dialogue_wire(dialogue, command, inputs, &wire, err);
+    while (status == LF_OK) {
+        status = one_try(dialogue, command, lf_buffer_slice(&wire), deadline, values, &written, err);
+        if (status == LF_OK || !ask_again(dialogue, command, err))
+            break;
+        line__drop_values(values, before); /* of lines that were understood */
+        status = LF_OK;
+    }
+    if (status == LF_OK && dialogue->misread == command)
+        dialogue->misreads = 0;
     lf_buffer_free(&wire);
     dialogue->last_end = lf_clock_mono_ms();
     return status == LF_OK ? LF_OK : finish(command, written, err);
+}
+
+enum lf_status line__dialogue_insist(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                     const struct lf_line_input_set *inputs, struct lf_error *err)
+{
+    struct lf_outcome values = {0};
+    if (dialogue->stream && dialogue->doubt && command->repeat != LF_ONCE) {
+        struct lf_buffer wire = {0};
+        struct lf_error blind;
+        size_t written;
+        if (line__dialogue_wire(dialogue, command, inputs, &wire, &blind) == LF_OK)
+            line__dialogue_send(dialogue, lf_buffer_slice(&wire), &written, &blind);
+        lf_buffer_free(&wire);
+    }
+    enum lf_status status = line__dialogue_command(dialogue, command, inputs, LF_NEVER, &values, err);
+    lf_outcome_free(&values);
+    return status;
 }
 
 enum lf_status line__dialogue_raw(struct lf_line_dialogue *dialogue, struct lf_slice bytes, int64_t listen_ms,

@@ -14,6 +14,15 @@
 
 enum lf_line_trace { LF_TRACE_SENT, LF_TRACE_RECEIVED, LF_TRACE_DROPPED };
 
+/* A result of many lines that is arriving. */
+struct lf_line_report {
+    const struct lf_line_listen *listen; /* NULL: none */
+    struct lf_buffer text;
+    struct lf_outcome values; /* of the first line */
+    size_t depth;             /* parts that are open */
+    int64_t last;             /* when the last line came, monotonic */
+};
+
 /* Fill profile, instrument and what follows; zero the rest. All borrowed until line__dialogue_close. */
 struct lf_line_dialogue {
     const struct lf_line_profile *profile;
@@ -24,6 +33,8 @@ struct lf_line_dialogue {
     /* Called for each unsolicited line that matches `listen`; NULL: they are dropped. */
     enum lf_status (*unsolicited)(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                                   const struct lf_outcome *values, struct lf_error *err);
+    /* Called for each line or rest of a line that is dropped, with the reason; may be NULL. */
+    void (*unmatched)(void *self, struct lf_slice line, const char *why);
     void (*trace)(void *self, enum lf_line_trace what, struct lf_slice bytes); /* may be NULL */
 
     struct lf_stream *stream; /* NULL when closed */
@@ -32,6 +43,12 @@ struct lf_line_dialogue {
     int64_t doubt_quiet_ms; /* silence that ends the doubt where there is no handshake */
     int64_t last_end;       /* when the last reply ended, for the pause */
     uint64_t dropped;       /* units that matched nothing */
+    bool expecting;         /* a command without a reply was sent just now: what comes may answer it */
+    bool garbled;           /* the reply that was read last could not be understood */
+    struct lf_line_report report;
+    const struct lf_line_command *misread; /* whose replies could not be understood, */
+    int misreads;                          /* and how many of them in a row */
+    int64_t limit;                         /* ends every wait, whatever its deadline; 0: none */
 };
 
 /* Opens the stream. A serial stream takes the port settings that it does not set from the profile. */
@@ -46,12 +63,19 @@ enum lf_status line__dialogue_begin(struct lf_line_dialogue *dialogue, struct lf
                                     struct lf_error *err);
 
 /* Sends a command and reads its reply until the deadline at the latest; captured values are added to
- * `values`. The error's class follows the driver contract: LF_UNKNOWN_OUTCOME when a command of class once
+ * `values`. If the reply cannot be understood and the command is not of class once, it asks again, three
+ * times in all; then the error needs a person. A command that sends nothing waits for the next line that
+ * fits. The error's class follows the driver contract: LF_UNKNOWN_OUTCOME when a command of class once
  * may have been done. */
 enum lf_status line__dialogue_command(struct lf_line_dialogue *dialogue,
                                       const struct lf_line_command *command,
                                       const struct lf_line_input_set *inputs, int64_t deadline,
                                       struct lf_outcome *values, struct lf_error *err);
+
+/* For what must be switched off in any case: a command that is not of class once leaves even when the
+ * dialogue is in doubt, and again as line__dialogue_command once it is in step. */
+enum lf_status line__dialogue_insist(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                     const struct lf_line_input_set *inputs, struct lf_error *err);
 
 /* Reads unsolicited lines until the deadline or `wake`. LF_OK for both; LF_CANCELLED;
  * LF_DISCONNECTED. Gets in step first when in doubt. */

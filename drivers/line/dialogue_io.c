@@ -32,6 +32,8 @@ enum lf_status line__dialogue_fill(struct lf_line_dialogue *dialogue, int64_t de
     char *room = lf_buffer_reserve(&dialogue->in, CHUNK);
     if (!room)
         return lf_fail_memory(err, "reading a reply");
+    if (dialogue->limit)
+        deadline = lf_deadline_sooner(deadline, dialogue->limit);
     enum lf_status status = lf_stream_read(dialogue->stream, room, CHUNK, deadline, &got, err);
     if (status != LF_OK)
         return status;
@@ -45,6 +47,8 @@ enum lf_status line__dialogue_send(struct lf_line_dialogue *dialogue, struct lf_
                                    struct lf_error *err)
 {
     int64_t deadline = lf_deadline_in(WRITE_MS + (int64_t)bytes.len * WRITE_MS_PER_BYTE);
+    if (dialogue->limit)
+        deadline = lf_deadline_sooner(deadline, dialogue->limit);
     enum lf_status status = lf_stream_write(dialogue->stream, bytes.data, bytes.len, deadline, written, err);
     trace(dialogue, LF_TRACE_SENT, lf_slice(bytes.data, *written));
     return status;

@@ -18,6 +18,11 @@ enum lf_status line__dialogue_fill(struct lf_line_dialogue *dialogue, int64_t de
 enum lf_status line__dialogue_send(struct lf_line_dialogue *dialogue, struct lf_slice bytes, size_t *written,
                                    struct lf_error *err);
 
+/* The bytes of a command on the wire. */
+enum lf_status line__dialogue_wire(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                   const struct lf_line_input_set *inputs, struct lf_buffer *wire,
+                                   struct lf_error *err);
+
 /* Discards input until nothing has arrived for quiet_ms. LF_PROTOCOL: the instrument keeps sending. */
 enum lf_status line__dialogue_settle(struct lf_line_dialogue *dialogue, int64_t quiet_ms,
                                      struct lf_error *err);

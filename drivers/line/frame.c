@@ -154,12 +154,15 @@ static enum lf_line_frame_state find_block(const struct lf_line_ending *ending, 
             return bad(frame, bytes.len, "the length of its block is not a number");
         size = size * 10 + (size_t)(bytes.data[2 + i] - '0');
     }
-    size_t data = 2 + digits, total = data + size + ending->end.len;
     if (size > LF_REPLY_BYTES_MAX)
         return bad(frame, bytes.len, "the length of its block is out of bounds");
+    size_t data = 2 + digits, end = data + size;
+    if (bytes.len > end && bytes.data[end] == '\r' && ending->end.data[0] != '\r')
+        end++; /* as in lines, which may end with CR LF too */
+    size_t total = end + ending->end.len;
     if (bytes.len < total)
         return LF_FRAME_MORE;
-    if (!lf_slice_equal(part(bytes, data + size, total), ending->end))
+    if (!lf_slice_equal(part(bytes, end, total), ending->end))
         return bad(frame, bytes.len, "no line end follows its block: the length of the block is wrong");
     return done(frame, total, part(bytes, data, data + size));
 }

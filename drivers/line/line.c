@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "drivers/line/describe.h"
+#include "drivers/line/notices.h"
 #include "drivers/line/procedure.h"
 #include "os/trust.h"
 
@@ -17,17 +18,26 @@ enum { OPEN_MS = 10000, NAME_ROOM = 128 };
 
 extern const struct lf_driver lf_driver_line;
 
+/* A procedure whose `finally` must be done at the next connection. */
+struct unfinished {
+    const struct lf_line_procedure *procedure; /* NULL: none */
+    struct lf_input *inputs;                   /* copies */
+    size_t count;
+};
+
 struct line {
     const struct lf_host *host;
     const char *stream; /* borrowed from the values */
     struct lf_line_profile *profile;
     struct lf_line_dialogue dialogue;
     struct lf_findings findings;
+    struct lf_line_notices notices;
+    struct unfinished unfinished;
 };
 
 struct line_options {
     const char *stream, *profile;
-    struct lf_texts inputs;
+    struct lf_texts inputs, identify;
 };
 
 static const struct lf_setting settings[] = {
@@ -37,6 +47,9 @@ static const struct lf_setting settings[] = {
      "What the instrument understands: the name of an installed profile (mt-sics), or a path with a '/'."},
     {"inputs", LF_INTO(LF_LIST, struct line_options, inputs), NULL,
      "Values of the profile's own inputs for this instrument, such as its address: [\"address=3\"]."},
+    {"identify", LF_INTO(LF_LIST, struct line_options, identify), NULL,
+     "Another handshake than the profile's: the settings of its [identify], such as [\"send = 'I4'\", \"expect "
+     "= 'I4 A \\\"{identity}\\\"'\"]."},
     {0},
 };
 
@@ -66,6 +79,8 @@ static enum lf_status load(const struct line_options *options, struct lf_line_pr
     const struct lf_line_profile *profile = *loaded;
     if (status == LF_OK) /* colleagues may own the profiles that they wrote */
         status = lf_trust_check(profile->name, true, err);
+    if (status == LF_OK && options->identify.count)
+        status = line__profile_identify(*loaded, &options->identify, err);
     for (size_t i = 0; status == LF_OK && i < options->inputs.count; i++)
         if ((status = check_fixed(profile, options->inputs.items[i], err)) != LF_OK)
             lf_error_prefix(err, "inputs");
@@ -116,9 +131,79 @@ static enum lf_status keep_line(void *self, const struct lf_line_listen *listen,
     return status;
 }
 
+static void note_unmatched(void *self, struct lf_slice line, const char *why)
+{
+    struct line *device = self;
+    line__notice_unmatched(&device->notices, line, why);
+}
+
+/* ---- what must be ended ---- */
+
+static void forget_unfinished(struct line *device)
+{
+    struct unfinished *unfinished = &device->unfinished;
+    for (size_t i = 0; i < unfinished->count; i++) {
+        free((char *)unfinished->inputs[i].name); /* ours, from remember_unfinished */
+        free((char *)unfinished->inputs[i].value);
+    }
+    free(unfinished->inputs);
+    *unfinished = (struct unfinished){0};
+}
+
+/* Without memory for the inputs it is not tried again: people know, from the concern. */
+static void remember_unfinished(struct line *device, const struct lf_line_procedure *procedure,
+                                const struct lf_line_input_set *inputs, const struct lf_error *err)
+{
+    struct unfinished *unfinished = &device->unfinished;
+    struct lf_input *copies = calloc(inputs->given_count + 1, sizeof *copies);
+    line__notice_unfinished(&device->notices, procedure->name, err);
+    forget_unfinished(device);
+    *unfinished = (struct unfinished){copies ? procedure : NULL, copies, 0};
+    for (size_t i = 0; copies && i < inputs->given_count; i++) {
+        struct lf_input *copy = &copies[unfinished->count++];
+        *copy = (struct lf_input){strdup(inputs->given[i].name), strdup(inputs->given[i].value)};
+        if (!copy->name || !copy->value) {
+            forget_unfinished(device);
+            return;
+        }
+    }
+}
+
+/* Does `finally` of the procedure now. */
+static enum lf_status end_procedure(struct line *device, const struct lf_line_procedure *procedure,
+                                    const struct lf_line_input_set *inputs, struct lf_error *err)
+{
+    enum lf_status status = line__procedure_finish(&device->dialogue, procedure, inputs, err);
+    if (status != LF_OK) {
+        if (device->unfinished.procedure != procedure)
+            remember_unfinished(device, procedure, inputs, err);
+        else
+            line__notice_unfinished(&device->notices, procedure->name, err);
+        return status;
+    }
+    lf_log_info(device->host->instrument, "'%s' was interrupted and is ended now", procedure->name);
+    line__notice_unfinished(&device->notices, procedure->name, NULL);
+    if (device->unfinished.procedure == procedure)
+        forget_unfinished(device);
+    return LF_OK;
+}
+
+/* At every connection. What cannot be ended stays a concern; the connection is good. */
+static void end_unfinished(struct line *device)
+{
+    struct lf_error err = {0};
+    struct unfinished *unfinished = &device->unfinished;
+    struct lf_line_input_set inputs = {.given = unfinished->inputs, .given_count = unfinished->count};
+    if (unfinished->procedure)
+        end_procedure(device, unfinished->procedure, &inputs, &err);
+}
+
+/* ---- life ---- */
+
 static void line_close(void *self)
 {
     struct line *device = self;
+    forget_unfinished(device);
     line__dialogue_close(&device->dialogue);
     if (device->findings.count)
         lf_log_warning(device->host->instrument,
@@ -141,6 +226,7 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
     lf_values_fill(values, &options);
     device->stream = options.stream;
     lf_findings_init(&device->findings, host->instrument);
+    device->notices.host = host;
     enum lf_status status = load(&options, &device->profile, err);
     device->dialogue = (struct lf_line_dialogue){
         .profile = device->profile,
@@ -149,6 +235,7 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
         .fixed = options.inputs,
         .self = device,
         .unsolicited = keep_line,
+        .unmatched = note_unmatched,
     };
     if (status == LF_OK)
         *out = device;
@@ -176,6 +263,9 @@ static enum lf_status line_connect(void *self, struct lf_error *err)
     if (status == LF_OK)
         status = device->host->identity(device->host->self, identity.len ? identity.data : "", err);
     lf_buffer_free(&identity);
+    line__notice_connect(&device->notices, status, err);
+    if (status == LF_OK)
+        end_unfinished(device);
     return status;
 }
 
@@ -183,6 +273,7 @@ static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error 
 {
     struct line *device = self;
     report_findings(device);
+    line__notice_pending(&device->notices);
     if (!device->dialogue.stream)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the instrument is not connected");
     enum lf_status status = line__dialogue_listen(&device->dialogue, device->host->wake, deadline, err);
@@ -246,8 +337,8 @@ static enum lf_status line_repeat(void *self, const struct lf_action *action, en
     enum lf_status status = resolve(self, action, &command, &procedure, err);
     if (command)
         *repeat = command->repeat;
-    else if (procedure)
-        *repeat = procedure->repeat;
+    else if (procedure) /* after a crash the host must ask verify, which ends it */
+        *repeat = procedure->final_count ? LF_ONCE : procedure->repeat;
     return status;
 }
 
@@ -279,10 +370,34 @@ static enum lf_status line_accept(void *self, const struct lf_action *action, st
     return status == LF_OK ? line__command_bytes(device->profile, command, &inputs, NULL, err) : status;
 }
 
+static const char *line_sign(void *self, const struct lf_action *action)
+{
+    const struct lf_line_command *command;
+    const struct lf_line_procedure *procedure;
+    struct lf_error err;
+    return resolve(self, action, &command, &procedure, &err) == LF_OK && procedure ? procedure->sign : NULL;
+}
+
 static void report_progress(void *self, const char *text)
 {
     struct line *device = self;
     device->host->progress(device->host->self, text);
+}
+
+static enum lf_status run_procedure(struct line *device, const struct lf_line_procedure *procedure,
+                                    const struct lf_line_input_set *inputs, struct lf_outcome *outcome,
+                                    struct lf_error *err)
+{
+    bool unfinished;
+    enum lf_status status = line__procedure_run(&device->dialogue, procedure, inputs, report_progress, device,
+                                                outcome, &unfinished, err);
+    if (unfinished)
+        remember_unfinished(device, procedure, inputs, err);
+    else if (device->unfinished.procedure == procedure) {
+        line__notice_unfinished(&device->notices, procedure->name, NULL);
+        forget_unfinished(device);
+    }
+    return status;
 }
 
 static enum lf_status line_act(void *self, const struct lf_action *action, struct lf_outcome *outcome,
@@ -297,10 +412,34 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
         status = resolve(device, action, &command, &procedure, err);
     if (status == LF_OK)
         status = command ? line__dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
-                         : line__procedure_run(&device->dialogue, procedure, &inputs, report_progress, device,
-                                               outcome, err);
+                         : run_procedure(device, procedure, &inputs, outcome, err);
     report_findings(device);
     return status;
+}
+
+/* The instrument cannot say whether a tare or a dispense took place: a person decides. But what must not run
+ * on is ended, and a procedure that may be repeated has then not been done. */
+static enum lf_verdict line_verify(void *self, const struct lf_action *action, struct lf_outcome *outcome,
+                                   struct lf_error *err)
+{
+    struct line *device = self;
+    const struct lf_line_command *command;
+    const struct lf_line_procedure *procedure;
+    struct lf_line_input_set inputs = {.given = action->inputs, .given_count = action->input_count};
+    (void)outcome;
+    if (resolve(device, action, &command, &procedure, err) != LF_OK)
+        return LF_VERDICT_UNKNOWN;
+    bool ends = procedure && procedure->final_count;
+    if (ends && end_procedure(device, procedure, &inputs, err) != LF_OK) {
+        lf_error_prefix(err, "it was NOT ended as its profile wants");
+        return LF_VERDICT_UNKNOWN;
+    }
+    if (ends && procedure->repeat != LF_ONCE)
+        return LF_VERDICT_NOT_DONE;
+    lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME, "the instrument cannot say whether it was done%s%s%s",
+            ends ? "; '" : "", ends ? procedure->finals[0].command->name : "",
+            ends ? "' was done now, so that nothing runs on" : "");
+    return LF_VERDICT_UNKNOWN;
 }
 
 const struct lf_driver lf_driver_line = {
@@ -320,6 +459,7 @@ const struct lf_driver lf_driver_line = {
     .describe = line_describe,
     .accept = line_accept,
     .act = line_act,
-    /* No verify: the instrument cannot say whether a tare or a dispense took place; a person decides. No take
-     * and no archive: findings carry their data. */
+    .sign = line_sign,
+    .verify = line_verify,
+    /* No take and no archive: findings carry their data. */
 };

@@ -3,6 +3,8 @@
 #include "drivers/line/profile_parts.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WIDTH_MAX = 1000 };
@@ -134,6 +136,7 @@ static bool read_type(struct text *text, struct lf_line_part *part)
 
 static bool read_width(struct text *text, struct lf_line_part *part)
 {
+    part->right = take(text, '>');
     const char *start = text->at;
     size_t width = 0;
     for (; text->at < text->end && isdigit((unsigned char)*text->at) && width <= WIDTH_MAX; text->at++)
@@ -154,6 +157,10 @@ static bool read_capture(struct text *text, struct lf_line_pattern *pattern, str
     if (!take(text, '}'))
         return line__scan_problem(text->scan, text->at,
                                   "expected '}', as in {value:real} (a brace itself: \\{)");
+    if (part->right && pattern->count > 1 && part[-1].kind == LF_PART_BLANKS)
+        return line__scan_problem(text->scan, start,
+                                  "the blanks before this column would take its own: write '\\ ' for exactly "
+                                  "one blank");
     for (size_t i = 0; part->name && i + 1 < pattern->count; i++)
         if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, part->name))
             return line__scan_problem(text->scan, start, "'%s' is captured twice in one pattern", part->name);
@@ -212,11 +219,21 @@ bool line__parse_pattern(struct lf_line_scan *scan, const char *what, bool reply
 
 bool line__parse_error_rule(struct lf_line_scan *scan, struct lf_line_error_rule *rule)
 {
-    static const char *const says[] = {"transient", "busy", "permanent", "person", "unknown", NULL};
+    static const char *const says[] = {"transient", "busy", "permanent", "person", "unknown", "done", NULL};
     size_t index;
     if (!line__parse_pattern(scan, "a pattern", true, &rule->pattern)
         || !line__scan_choice(scan, "what the answer means", says, &index))
         return false;
     rule->says = (enum lf_line_says)index;
     return line__scan_at_end(scan) || line__scan_text(scan, "a message for people", &rule->message);
+}
+
+bool line__parse_no_value(struct lf_line_scan *scan, struct lf_line_no_value *none)
+{
+    if (!line__scan_value(scan, "what is not a value, such as 9.9E37 or OVLD", &none->said))
+        return false;
+    char *stop;
+    none->number = strtod(none->said, &stop);
+    none->is_number = !*stop && stop != none->said && isfinite(none->number);
+    return line__scan_at_end(scan) || line__scan_text(scan, "a message for people", &none->message);
 }

@@ -255,6 +255,18 @@ static bool link_step(struct lf_line_scan *scan, struct lf_line_procedure *proce
                                     step->command->name, step->until.capture);
 }
 
+/* It must work when nothing else does: no repetitions, nothing to wait for. */
+static bool link_final(struct lf_line_scan *scan, struct lf_line_procedure *procedure,
+                       struct lf_line_step *row)
+{
+    if (!link_step(scan, procedure, row))
+        return false;
+    if (row->times > 1 || row->until.kind || row->command->awaits)
+        return line__scan_problem_at(scan, row->place,
+                                     "finally: one command, sent once, as in: finally = stop");
+    return true;
+}
+
 /* A reading that is not a result by itself; "until done" does not make it stable. */
 static bool is_provisional(const struct lf_line_step *step)
 {
@@ -292,6 +304,9 @@ static bool check_inputs_used(struct lf_line_scan *scan, const struct lf_line_pr
         for (size_t s = 0; s < procedure->step_count; s++)
             for (size_t a = 0; a < procedure->steps[s].argument_count; a++)
                 used = used || line__pattern_has(&procedure->steps[s].arguments[a].value, name);
+        for (size_t s = 0; s < procedure->final_count; s++)
+            for (size_t a = 0; a < procedure->finals[s].argument_count; a++)
+                used = used || line__pattern_has(&procedure->finals[s].arguments[a].value, name);
         if (!used)
             return line__scan_problem_at(scan, procedure->place, "no step uses the input '%s'", name);
     }
@@ -307,6 +322,8 @@ static bool link_procedure(struct lf_line_scan *scan, struct lf_line_procedure *
         acts = acts || step->command_name;
         provisional = provisional || is_provisional(step);
     }
+    for (size_t i = 0; i < procedure->final_count; i++)
+        good = link_final(scan, procedure, &procedure->finals[i]) && good;
     if (!acts)
         return line__scan_problem_at(scan, procedure->place,
                                      "the procedure '%s' has no steps: add do = COMMAND", procedure->name);
@@ -320,10 +337,35 @@ static bool link_procedure(struct lf_line_scan *scan, struct lf_line_procedure *
     return good && check_inputs_used(scan, procedure);
 }
 
+/* The agent runs it on its own, over and over: it must change nothing and need nothing. */
+static bool link_sign(struct lf_line_scan *scan, const struct lf_line_procedure *procedure)
+{
+    const struct lf_line_profile *profile = scan->profile;
+    if (!procedure->sign)
+        return true;
+    const struct lf_line_procedure *sign = line__profile_procedure(profile, procedure->sign);
+    struct lf_nearest nearest = {.word = procedure->sign};
+    char hint[LF_HINT];
+    if (!sign) {
+        LINE_NEAREST(&nearest, profile->procedures, profile->procedure_count);
+        return line__scan_problem_at(scan, procedure->place, "sign: unknown procedure '%s'%s",
+                                     procedure->sign, lf_nearest_hint(&nearest, "", hint));
+    }
+    if (sign->repeat != LF_SAFE)
+        return line__scan_problem_at(scan, procedure->place, "sign: '%s' is not safe", sign->name);
+    for (size_t i = 0; i < sign->inputs.count; i++)
+        if (!sign->inputs.items[i].fallback)
+            return line__scan_problem_at(scan, procedure->place, "sign: '%s' needs the input '%s'",
+                                         sign->name, sign->inputs.items[i].name);
+    return true;
+}
+
 bool line__link_procedures(struct lf_line_scan *scan)
 {
     bool good = true;
     for (size_t i = 0; i < scan->profile->procedure_count; i++)
         good = link_procedure(scan, &scan->profile->procedures[i]) && good;
+    for (size_t i = 0; good && i < scan->profile->procedure_count; i++)
+        good = link_sign(scan, &scan->profile->procedures[i]);
     return good;
 }

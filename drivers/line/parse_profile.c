@@ -42,6 +42,7 @@ struct key {
         READ_TEXT,
         READ_BYTES,
         READ_TEMPLATE,
+        READ_SEND,
         READ_YES_NO,
         READ_CHOICE,
         READ_COUNT,
@@ -52,9 +53,11 @@ struct key {
         READ_CLASS,
         READ_PATTERN,
         READ_ERROR,
+        READ_NO_VALUE,
         READ_INPUT,
         READ_STEP,
         READ_RESULT,
+        READ_NAME,
     } how;
     const char *what; /* for messages */
     size_t at;        /* where it goes in the section's item */
@@ -89,6 +92,13 @@ static bool read_class(struct lf_line_scan *scan, struct lf_line_command *comman
     return command->has_class;
 }
 
+/* '...', or the word nothing: wait for what comes. */
+static bool read_send(struct lf_line_scan *scan, const struct key *key, struct lf_line_command *command)
+{
+    command->awaits = line__scan_accept(scan, "nothing");
+    return command->awaits || line__parse_pattern(scan, key->what, false, &command->send);
+}
+
 /* `before`: how many rules precede it in its list. */
 static bool read_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule, size_t before)
 {
@@ -107,14 +117,17 @@ static bool read_value(struct lf_line_scan *scan, const struct key *key, void *a
     case READ_TEXT: return line__scan_text(scan, key->what, at);
     case READ_BYTES: return line__scan_bytes(scan, key->what, at);
     case READ_TEMPLATE: return line__parse_pattern(scan, key->what, false, at);
+    case READ_SEND: return read_send(scan, key, at);
     case READ_TIME: return line__scan_duration(scan, key->min, key->max, at);
     case READ_SERIAL: return read_serial(scan, key);
     case READ_ENDING: return line__parse_ending(scan, at);
     case READ_CLASS: return read_class(scan, at);
     case READ_PATTERN: return line__parse_pattern(scan, "a pattern", true, at);
     case READ_ERROR: return line__parse_error_rule(scan, at);
+    case READ_NO_VALUE: return line__parse_no_value(scan, at);
     case READ_INPUT: return read_input(scan, at, before);
     case READ_STEP: return line__parse_step(scan, at);
+    case READ_NAME: return line__scan_name(scan, key->what, at);
     case READ_RESULT: return line__parse_result(scan, at);
     case READ_CHOICE:
         ok = line__scan_choice(scan, key->what, key->words, &index);
@@ -191,20 +204,25 @@ static const struct key keys[] = {
     {"help", IN_COMMAND | IN_LISTEN | IN_PROCEDURE, READ_TEXT, "a help text", .at = HELP_AT},
     {"class", IN_COMMAND, READ_CLASS, .at = 0},
     {"provisional", IN_COMMAND, READ_YES_NO, COMMAND(provisional)},
-    {"send", IN_DIALOGUE, READ_TEMPLATE, "what to send", COMMAND(send)},
+    {"send", IN_DIALOGUE, READ_SEND, "what to send", .at = 0},
     {"expect", IN_DIALOGUE, READ_PATTERN, COMMAND(expects), LIST_OF(lf_line_pattern)},
     {"more", IN_COMMAND, READ_PATTERN, COMMAND(mores), LIST_OF(lf_line_pattern)},
     {"error", IN_ERRORS, READ_ERROR, PROFILE(errors), LIST_OF(lf_line_error_rule)},
     {"error", IN_COMMAND, READ_ERROR, COMMAND(errors), LIST_OF(lf_line_error_rule)},
+    {"not_a_value", IN_ERRORS, READ_NO_VALUE, PROFILE(no_values), LIST_OF(lf_line_no_value)},
     {"input", IN_PROFILE, READ_INPUT, PROFILE(inputs), LIST_OF(lf_line_input_rule)},
     {"input", IN_COMMAND, READ_INPUT, COMMAND(inputs), LIST_OF(lf_line_input_rule)},
     {"input", IN_PROCEDURE, READ_INPUT, PROCEDURE(inputs), LIST_OF(lf_line_input_rule)},
     {"identity", IN_IDENTIFY, READ_TEMPLATE, "an identity such as '{maker} {serial}'", COMMAND(identity)},
     {"match", IN_LISTEN, READ_PATTERN, LISTEN(matches), LIST_OF(lf_line_pattern)},
+    {"until", IN_LISTEN, READ_PATTERN, LISTEN(untils), LIST_OF(lf_line_pattern)},
+    {"until_quiet", IN_LISTEN, READ_TIME, LISTEN(quiet_ms), .min = 10, .max = 600000},
     {"as", IN_LISTEN, READ_CHOICE, "a form", LISTEN(form), WORDS("json", "csv", "text", "ignore")},
     {"do", IN_PROCEDURE, READ_STEP, PROCEDURE(steps), LIST_OF(lf_line_step)},
     {"wait", IN_PROCEDURE, READ_TIME, PROCEDURE(steps), LIST_OF(lf_line_step), .min = 1, .max = DAY_MS},
+    {"finally", IN_PROCEDURE, READ_STEP, PROCEDURE(finals), LIST_OF(lf_line_step)},
     {"result", IN_PROCEDURE, READ_RESULT, PROCEDURE(results), LIST_OF(lf_line_result)},
+    {"sign", IN_PROCEDURE, READ_NAME, "the name of a procedure", PROCEDURE(sign)},
     {"limit", IN_PROCEDURE, READ_TIME, PROCEDURE(limit_ms), .min = 1, .max = 7 * (int64_t)DAY_MS},
 };
 /* clang-format on */
@@ -214,6 +232,8 @@ _Static_assert(KEY_COUNT <= 64, "section.seen has one bit for each key");
 
 static const char *const section_names[] = {"profile", "serial",  "line",   "errors",    "identify",
                                             "resync",  "command", "listen", "procedure", NULL};
+enum { IDENTIFY_ROW = 4 };
+_Static_assert(1 << IDENTIFY_ROW == IN_IDENTIFY, "section_names is in the order of IN_...");
 
 static bool refuse_key(struct lf_line_scan *scan, const struct section *section, const char *start,
                        const char *name)
@@ -385,4 +405,28 @@ enum lf_status line__profile_parse(struct lf_slice text, const char *name,
     else
         lf_profile_free(scan.profile);
     return status;
+}
+
+enum lf_status line__profile_identify(struct lf_line_profile *profile, const struct lf_texts *lines,
+                                      struct lf_error *err)
+{
+    struct lf_line_scan scan = {.profile = profile, .err = err};
+    struct section section = {.which = IDENTIFY_ROW, .kind = IN_IDENTIFY};
+    char *name = profile->name;
+    profile->name = line__scan_copy(&scan, lf_slice_text("identify"));
+    bool ok = profile->name && begin_handshake(&scan, &section, &profile->identify);
+    for (size_t i = 0; ok && i < lines->count; i++) {
+        scan.line = (int)i + 1;
+        scan.line_start = scan.at = lines->items[i];
+        scan.end = scan.at + strlen(scan.at);
+        if (!line__scan_at_end(&scan))
+            read_setting(&scan, &section);
+    }
+    if (ok && !scan.problems)
+        line__check_profile(&scan);
+    if (profile->name)
+        profile->name = name;
+    if (scan.no_memory || !ok)
+        return lf_fail_memory(err, "reading a handshake");
+    return scan.problems ? LF_INVALID : LF_OK;
 }

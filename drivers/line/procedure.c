@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEADY_MAX = 100, PROGRESS_ROOM = 160 };
+/* FINALLY_..._MS: for all rows of `finally` together; the shorter time after a cancel, since the agent may be
+ * stopping. */
+enum { STEADY_MAX = 100, PROGRESS_ROOM = 160, FINALLY_MS = 20000, FINALLY_CANCELLED_MS = 3000 };
 
 struct step_run {
     struct lf_input *arguments; /* the values are ours */
@@ -23,6 +25,7 @@ struct procedure_run {
     int64_t deadline;
     struct step_run *steps;
     const char *done_once; /* the last command of class once that was done */
+    bool begun;            /* a command was tried: something may have been sent */
 };
 
 /* ---- inputs of a step ---- */
@@ -53,19 +56,26 @@ static enum lf_status fill_arguments(const struct procedure_run *run, const stru
     return LF_OK;
 }
 
+static enum lf_status prepare_row(const struct procedure_run *run, const struct lf_line_step *what,
+                                  struct step_run *step, struct lf_error *err)
+{
+    enum lf_status status = fill_arguments(run, what, step, err);
+    struct lf_line_input_set set = {step->arguments, step->argument_count, run->dialogue->fixed};
+    return status == LF_OK ? line__command_bytes(run->dialogue->profile, what->command, &set, NULL, err)
+                           : status;
+}
+
 /* Fills in the inputs of every step and checks them: a bad one must be found before the procedure begins. */
 static enum lf_status prepare(const struct procedure_run *run, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
-    for (size_t i = 0; i < run->procedure->step_count && status == LF_OK; i++) {
-        const struct lf_line_step *what = &run->procedure->steps[i];
-        struct step_run *step = &run->steps[i];
-        if (!what->command)
-            continue;
-        status = fill_arguments(run, what, step, err);
-        struct lf_line_input_set set = {step->arguments, step->argument_count, run->dialogue->fixed};
-        if (status == LF_OK)
-            status = line__command_bytes(run->dialogue->profile, what->command, &set, NULL, err);
+    for (size_t i = 0; i < run->procedure->step_count && status == LF_OK; i++)
+        if (run->procedure->steps[i].command)
+            status = prepare_row(run, &run->procedure->steps[i], &run->steps[i], err);
+    for (size_t i = 0; i < run->procedure->final_count && status == LF_OK; i++) {
+        struct step_run row = {0};
+        status = prepare_row(run, &run->procedure->finals[i], &row, err);
+        free_arguments(&row);
     }
     return status;
 }
@@ -116,6 +126,7 @@ static bool holds(const struct lf_line_condition *until, const struct lf_outcome
 static enum lf_status pause_for(const struct procedure_run *run, int64_t ms, struct lf_error *err)
 {
     int64_t until = lf_deadline_in(ms);
+    run->dialogue->expecting = run->dialogue->expecting && !ms;
     if (until >= run->deadline)
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure took longer than its limit");
     if (lf_sleep_until(until, run->dialogue->cancel) == LF_CANCELLED)
@@ -154,6 +165,7 @@ static enum lf_status run_step(struct procedure_run *run, size_t index, struct l
         show_progress(run, step, turn);
         if (waiting)
             lf_outcome_free(captured);
+        run->begun = true;
         status = line__dialogue_command(run->dialogue, step->command, &set, run->deadline, captured, err);
         if (status != LF_OK && !(waiting && status == LF_BUSY))
             return status;
@@ -249,22 +261,102 @@ enum lf_status line__procedure_accept(const struct lf_line_dialogue *dialogue,
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "procedure '%s'", procedure->name);
 }
 
+/* ---- what is done in any case ---- */
+
+static enum lf_status finish_row(const struct procedure_run *run, const struct lf_line_step *row, bool later,
+                                 struct lf_error *err)
+{
+    struct step_run step = {0};
+    if (later && row->command->repeat == LF_ONCE)
+        return lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME,
+                       "'%s' may have been done already and is not done twice", row->command->name);
+    enum lf_status status = fill_arguments(run, row, &step, err);
+    struct lf_line_input_set set = {.given = step.arguments, .given_count = step.argument_count};
+    if (status == LF_OK)
+        status = line__dialogue_insist(run->dialogue, row->command, &set, err);
+    free_arguments(&step);
+    return status;
+}
+
+/* Every row is tried, whatever became of the one before; err tells of the first that failed. A cancel does
+ * not end it: it is what follows a cancel. */
+static enum lf_status finish(const struct procedure_run *run, bool later, struct lf_error *err)
+{
+    struct lf_line_dialogue *dialogue = run->dialogue;
+    const struct lf_cancel *cancel = dialogue->cancel;
+    struct lf_error each = {0};
+    if (!dialogue->stream)
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the instrument is not connected");
+    enum lf_status status = LF_OK;
+    dialogue->limit = lf_deadline_in(lf_cancel_is_set(cancel) ? FINALLY_CANCELLED_MS : FINALLY_MS);
+    dialogue->cancel = NULL;
+    lf_stream_watch(dialogue->stream, NULL);
+    for (size_t i = 0; i < run->procedure->final_count; i++) {
+        if (run->progress)
+            run->progress(run->self, run->procedure->finals[i].command->name);
+        if (finish_row(run, &run->procedure->finals[i], later, &each) != LF_OK && status == LF_OK) {
+            *err = each;
+            status = each.status;
+        }
+    }
+    dialogue->limit = 0;
+    dialogue->cancel = cancel;
+    lf_stream_watch(dialogue->stream, cancel);
+    return status;
+}
+
+enum lf_status line__procedure_finish(struct lf_line_dialogue *dialogue,
+                                      const struct lf_line_procedure *procedure,
+                                      const struct lf_line_input_set *inputs, struct lf_error *err)
+{
+    struct lf_line_input_set all = *inputs;
+    all.fixed = dialogue->fixed;
+    struct procedure_run run = {.dialogue = dialogue, .procedure = procedure, .inputs = &all};
+    enum lf_status status = finish(&run, true, err);
+    if (status != LF_OK)
+        err->class = LF_UNKNOWN_OUTCOME;
+    return status;
+}
+
+/* The end of a procedure that has begun. Tells in the error what was done or not. */
+static enum lf_status end_in_any_case(const struct procedure_run *run, enum lf_status status,
+                                      bool *unfinished, struct lf_error *err)
+{
+    struct lf_error late = {0};
+    const char *first = run->procedure->finals[0].command->name;
+    if (finish(run, false, &late) == LF_OK)
+        return status == LF_OK ? LF_OK : lf_error_prefix(err, "ended with '%s'", first);
+    *unfinished = true;
+    if (status != LF_OK)
+        return lf_error_prefix(err, "NOT ended with '%s' (%.200s)", first, late.text);
+    return lf_fail(err, late.status, LF_NEEDS_PERSON,
+                   "all was done, but it was NOT ended with '%s' (%.200s): look at the instrument", first,
+                   late.text);
+}
+
 enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
                                    const struct lf_line_procedure *procedure,
                                    const struct lf_line_input_set *inputs,
                                    void (*progress)(void *self, const char *text), void *self,
-                                   struct lf_outcome *result, struct lf_error *err)
+                                   struct lf_outcome *result, bool *unfinished, struct lf_error *err)
 {
     struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
-    struct procedure_run run = {dialogue, procedure, &all,
-                                progress, self,      lf_deadline_in(procedure->limit_ms),
-                                NULL,     NULL};
+    struct procedure_run run = {.dialogue = dialogue,
+                                .procedure = procedure,
+                                .inputs = &all,
+                                .progress = progress,
+                                .self = self,
+                                .deadline = lf_deadline_in(procedure->limit_ms)};
+    *unfinished = false;
+    dialogue->expecting = false;
     run.steps = calloc(procedure->step_count, sizeof *run.steps);
     if (!run.steps)
         return lf_fail_memory(err, "running a procedure");
     enum lf_status status = walk(&run, result, err);
     free_steps(&run);
+    if (run.begun && procedure->final_count)
+        status = end_in_any_case(&run, status, unfinished, err);
     if (status == LF_OK)
         return LF_OK;
     if (run.done_once && err->class != LF_UNKNOWN_OUTCOME) {

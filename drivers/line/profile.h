@@ -58,6 +58,7 @@ struct lf_line_part {
     char *name;            /* LF_PART_VALUE: what it is kept as; NULL if it is only checked */
     enum lf_line_value_type type;
     size_t width; /* exactly this many characters, with blanks around the value; 0: any number */
+    bool right;   /* the value ends the column: a character lost on the line leaves it short */
     struct lf_line_choice *choices;
     size_t choice_count;
 };
@@ -71,6 +72,19 @@ struct lf_line_pattern {
 
 struct lf_line_patterns {
     struct lf_line_pattern *items;
+    size_t count;
+};
+
+/* What an instrument sends in the place of a number when it has none: 9.9E37, OVLD, NAN. */
+struct lf_line_no_value {
+    char *said;
+    bool is_number; /* compared as a number, whatever its sign and spelling */
+    double number;
+    char *message; /* may be NULL */
+};
+
+struct lf_line_no_values {
+    struct lf_line_no_value *items;
     size_t count;
 };
 
@@ -131,7 +145,14 @@ struct lf_line_ending {
 
 /* ---- commands ---- */
 
-enum lf_line_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_PERSON, LF_SAYS_UNKNOWN };
+enum lf_line_says {
+    LF_SAYS_TRANSIENT,
+    LF_SAYS_BUSY,
+    LF_SAYS_PERMANENT,
+    LF_SAYS_PERSON,
+    LF_SAYS_UNKNOWN,
+    LF_SAYS_DONE, /* no error: what was asked for is so already */
+};
 
 /* An answer that refuses a command. All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
 struct lf_line_error_rule {
@@ -154,6 +175,7 @@ struct lf_line_command {
     struct lf_line_place place;
     enum lf_repeat repeat;
     bool has_class, provisional;
+    bool awaits; /* sends nothing: the next line that fits is its reply */
     struct lf_line_pattern send;
     struct lf_line_ending ending; /* filled from [line] too */
     struct lf_line_times times;   /* filled from [line] where the command sets none */
@@ -167,6 +189,8 @@ struct lf_line_listen {
     char *name, *help;
     struct lf_line_place place;
     struct lf_line_patterns matches;
+    struct lf_line_patterns untils; /* the last line of a report of many lines; count 0: none */
+    int64_t quiet_ms;               /* or the silence that ends it; 0: none */
     enum lf_form form;
 };
 
@@ -219,8 +243,11 @@ struct lf_line_procedure {
     struct lf_line_input_rules inputs;
     struct lf_line_step *steps;
     size_t step_count;
+    struct lf_line_step *finals; /* done at the end in any case */
+    size_t final_count;
     struct lf_line_result *results;
     size_t result_count;
+    char *sign; /* the safe procedure that shows that the sample was changed; NULL: none */
 };
 
 struct lf_line_profile {
@@ -230,6 +257,7 @@ struct lf_line_profile {
     enum lf_line_encoding encoding;
     unsigned decimal_comma; /* 0 or 1 */
     bool send_framed;
+    bool only_listens; /* nothing is ever sent */
     struct lf_slice send_end, never;
     struct lf_line_ending ending;
     struct lf_line_times times;
@@ -237,6 +265,7 @@ struct lf_line_profile {
     size_t max_reply, max_lines;
     struct lf_line_input_rules inputs; /* of the instrument, for all commands: an address */
     struct lf_line_error_rules errors;
+    struct lf_line_no_values no_values;
     struct lf_line_command *identify, *resync; /* NULL: the instrument has none */
     struct lf_line_command *commands;
     size_t command_count;
@@ -259,6 +288,11 @@ struct lf_line_profile_report {
 enum lf_status line__profile_parse(struct lf_slice text, const char *name,
                                    const struct lf_line_profile_report *report,
                                    struct lf_line_profile **profile, struct lf_error *err);
+
+/* Puts another [identify] in place of the profile's: `lines` are its settings. On failure the profile must
+ * not be used any more, and err names the line as "identify:1:8: ...". */
+enum lf_status line__profile_identify(struct lf_line_profile *profile, const struct lf_texts *lines,
+                                      struct lf_error *err);
 
 /* The same from a file. `which` is a path (it has a '/'), or a name that is looked up as NAME.profile in the
  * folders of the environment variable LABFERRY_PROFILE_PATH or, without it, in the installed ones.

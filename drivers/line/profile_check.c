@@ -93,9 +93,24 @@ static bool check_replies(struct lf_line_scan *scan, const struct lf_line_comman
         return wrong(scan, command->place, command->name, "with 'reply = none' there is nothing to expect");
     if (ending->unit != LF_UNIT_NONE && !command->expects.count)
         return wrong(scan, command->place, command->name, "add what a good reply looks like: expect = '...'");
+    for (size_t i = 0; i < command->errors.count; i++)
+        if (command->errors.items[i].says == LF_SAYS_DONE && command->repeat == LF_ONCE)
+            return wrong(scan, command->place, command->name,
+                         "an action of class once cannot be so already: use another meaning than done");
     if (command->mores.count && (ending->unit != LF_UNIT_LINE || ending->until_blank || ending->times > 1))
         return wrong(scan, command->place, command->name, "'more' works only with reply = line \"...\"");
     return check_ending(scan, ending, command->place, command->name);
+}
+
+/* What sends nothing changes nothing, and one line answers it. */
+static bool check_awaiting(struct lf_line_scan *scan, const struct lf_line_command *command)
+{
+    const struct lf_line_ending *ending = &command->ending;
+    if (command->repeat != LF_SAFE)
+        return wrong(scan, command->place, command->name, "it sends nothing, so its class is safe");
+    if (ending->unit == LF_UNIT_NONE || ending->times > 1 || ending->until_blank || command->mores.count)
+        return wrong(scan, command->place, command->name, "it waits for one line: reply = line '...'");
+    return true;
 }
 
 static bool check_command(struct lf_line_scan *scan, struct lf_line_command *command)
@@ -104,13 +119,15 @@ static bool check_command(struct lf_line_scan *scan, struct lf_line_command *com
     if (!command->has_class)
         return wrong(scan, command->place, command->name,
                      "set whether it may be repeated: class = safe, idempotent or once");
-    if (!command->send.source)
-        return wrong(scan, command->place, command->name, "set what to send: send = '...'");
-    if (!command->send.count && !profile->send_end.len)
-        return wrong(scan, command->place, command->name, "nothing to send: 'send' and 'send_end' are empty");
+    if (!command->send.source && !command->awaits)
+        return wrong(scan, command->place, command->name,
+                     "set what to send: send = '...', or send = nothing to wait for the next line that fits");
+    command->awaits = command->awaits || (!command->send.count && !profile->send_end.len);
     if (!command->ending.times)
         command->ending = profile->ending;
     fill_times(profile, &command->times);
+    if (command->awaits && !check_awaiting(scan, command))
+        return false;
     if (command->times.total < command->times.first_byte)
         return wrong(scan, command->place, command->name, "'total' is shorter than 'first_byte'");
     return check_replies(scan, command) && check_command_inputs(scan, command);
@@ -123,8 +140,8 @@ static bool check_handshake(struct lf_line_scan *scan, struct lf_line_command *c
         return true;
     if (!check_command(scan, command))
         return false;
-    if (command->ending.unit == LF_UNIT_NONE)
-        return wrong(scan, command->place, command->name, "it needs a reply");
+    if (command->ending.unit == LF_UNIT_NONE || command->awaits)
+        return wrong(scan, command->place, command->name, "it needs something to send, and a reply");
     if (command->ending.times > 1 || command->ending.until_blank)
         return wrong(scan, command->place, command->name,
                      "its reply must be one line, frame or block: set reply = ...");
@@ -148,6 +165,20 @@ static bool check_identity(struct lf_line_scan *scan, const struct lf_line_comma
     return true;
 }
 
+static bool check_listen(struct lf_line_scan *scan, const struct lf_line_listen *listen)
+{
+    if (!listen->matches.count)
+        return wrong(scan, listen->place, listen->name, "set what to listen for: match = '...'");
+    if (listen->untils.count && listen->quiet_ms)
+        return wrong(scan, listen->place, listen->name, "use either until or until_quiet");
+    if ((listen->untils.count || listen->quiet_ms) && scan->profile->ending.unit != LF_UNIT_LINE)
+        return wrong(scan, listen->place, listen->name,
+                     "a report of many lines needs [line] reply = line ...");
+    if ((listen->untils.count || listen->quiet_ms) && listen->form == LF_FORM_CSV)
+        return wrong(scan, listen->place, listen->name, "a report of many lines is kept as text or json");
+    return true;
+}
+
 void line__check_profile(struct lf_line_scan *scan)
 {
     struct lf_line_profile *profile = scan->profile;
@@ -161,10 +192,11 @@ void line__check_profile(struct lf_line_scan *scan)
     good = check_handshake(scan, profile->resync) && good;
     for (size_t i = 0; i < profile->command_count; i++)
         good = check_command(scan, &profile->commands[i]) && good;
+    profile->only_listens = !profile->identify && !profile->resync;
+    for (size_t i = 0; i < profile->command_count; i++)
+        profile->only_listens = profile->only_listens && profile->commands[i].awaits;
     for (size_t i = 0; i < profile->listen_count; i++)
-        if (!profile->listens[i].matches.count)
-            wrong(scan, profile->listens[i].place, profile->listens[i].name,
-                  "set what to listen for: match = '...'");
+        check_listen(scan, &profile->listens[i]);
     if (!profile->command_count && !profile->listen_count)
         line__scan_problem_at(scan, top, "the profile has neither a [command] nor a [listen]");
     if (good)

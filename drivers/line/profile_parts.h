@@ -12,6 +12,8 @@ bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending
 bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule);
 /* PATTERN says CLASS ['message'] */
 bool line__parse_error_rule(struct lf_line_scan *scan, struct lf_line_error_rule *rule);
+/* VALUE ['message'] */
+bool line__parse_no_value(struct lf_line_scan *scan, struct lf_line_no_value *none);
 
 /* One line `do = ...` of a procedure, and one line `result = ...`. */
 bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step);

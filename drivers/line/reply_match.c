@@ -12,13 +12,16 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { NUMBER_MAX = 60 };
+/* GROUP_SEPARATOR ends a field of variable length in GS1 barcodes: it belongs to their text. */
+enum { NUMBER_MAX = 60, GROUP_SEPARATOR = 0x1D };
 
 struct match {
     const struct lf_line_profile *profile;
     const struct lf_line_pattern *pattern;
     struct lf_slice line;
+    bool keeps; /* values are wanted: what stands for one that there is not must be noticed */
     struct lf_slice found[LF_PROFILE_PARTS_MAX]; /* what each part matched */
     unsigned char *failed;                       /* one bit for each (part, place) */
 };
@@ -104,6 +107,49 @@ static bool number_value(const struct match *match, const struct lf_line_part *p
     return isfinite(strtod(room, NULL));
 }
 
+/* ---- what is not a value ---- */
+
+static bool begins_with(struct lf_slice text, const char *word)
+{
+    size_t len = strlen(word);
+    return len <= text.len && !strncasecmp(text.data, word, len);
+}
+
+/* Length of the longest word at the front of text that stands for a number that there is not; 0: none. */
+static size_t no_value_length(const struct match *match, struct lf_slice text)
+{
+    const struct lf_line_no_values *none = &match->profile->no_values;
+    size_t longest = 0;
+    for (size_t i = 0; match->keeps && i < none->count; i++)
+        if (!none->items[i].is_number && begins_with(text, none->items[i].said)
+            && strlen(none->items[i].said) > longest)
+            longest = strlen(none->items[i].said);
+    return longest;
+}
+
+/* Instruments with short mantissas print 9.9E37 as 9.89999994E+37. */
+static bool same_number(double a, double b)
+{
+    return fabs(fabs(a) - fabs(b)) <= fabs(b) * 1e-6;
+}
+
+/* The rule that says that this is not a value; NULL: it is one. */
+static const struct lf_line_no_value *no_value(const struct match *match, const struct lf_line_part *part,
+                                               struct lf_slice text)
+{
+    const struct lf_line_no_values *none = &match->profile->no_values;
+    char room[NUMBER_MAX + 4];
+    bool word = no_value_length(match, text) == text.len;
+    if (!word && !number_value(match, part, text, room))
+        return NULL;
+    for (size_t i = 0; i < none->count; i++)
+        if (none->items[i].is_number
+                ? !word && same_number(strtod(room, NULL), none->items[i].number)
+                : strlen(none->items[i].said) == text.len && begins_with(text, none->items[i].said))
+            return &none->items[i];
+    return NULL;
+}
+
 /* ---- text ---- */
 
 static bool text_char(const struct match *match, const struct lf_line_part *part, char c)
@@ -113,6 +159,8 @@ static bool text_char(const struct match *match, const struct lf_line_part *part
         return true;
     if (byte == '\t')
         return part->type == LF_VALUE_TEXT;
+    if (byte == GROUP_SEPARATOR)
+        return true;
     if (byte < 0x20 || byte == 0x7f || (part->type == LF_VALUE_WORD && byte == ' '))
         return false;
     if (byte < 0x80)
@@ -171,10 +219,14 @@ static size_t value_length(const struct match *match, const struct lf_line_part 
     }
     size_t len = part->type == LF_VALUE_HEX ? run(text, 0, isxdigit)
                                             : number_length(text, part->type == LF_VALUE_REAL, gap, decimal);
+    size_t none = no_value_length(match, text);
+    if (none > len)
+        return none;
     return len && number_value(match, part, lf_slice(text.data, len), room) ? len : 0;
 }
 
-/* A value in a column of fixed width; a line that lost its trailing blanks may be shorter. */
+/* A value in a column of fixed width. A line that lost its trailing blanks may be shorter, unless the value
+ * ends its column. */
 static bool fit_column(struct match *match, size_t index, size_t at, size_t *to)
 {
     const struct lf_line_part *part = &match->pattern->parts[index];
@@ -182,6 +234,8 @@ static bool fit_column(struct match *match, size_t index, size_t at, size_t *to)
     if (text.len > part->width)
         text.len = part->width;
     *to = at + text.len;
+    if (part->right && (text.len < part->width || isblank((unsigned char)text.data[text.len - 1])))
+        return false;
     if (part->type != LF_VALUE_DATA) {
         size_t blanks = run(text, 0, isblank);
         text = lf_slice(text.data + blanks, text.len - blanks);
@@ -307,20 +361,54 @@ static enum lf_status keep(const struct match *match, size_t index, struct lf_ou
     return status;
 }
 
+/* A captured 9.9E37 would be reported as a measurement. */
+static enum lf_status refuse_no_values(const struct match *match, struct lf_error *err)
+{
+    for (size_t i = 0; i < match->pattern->count; i++) {
+        const struct lf_line_part *part = &match->pattern->parts[i];
+        const struct lf_line_no_value *none = is_number(part) ? no_value(match, part, match->found[i]) : NULL;
+        if (none)
+            return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "'%s' is not a value%s%s", none->said,
+                           none->message ? ": " : "", none->message ? none->message : "");
+    }
+    return LF_OK;
+}
+
 enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,
                                          const struct lf_line_pattern *pattern, struct lf_slice line,
                                          struct lf_outcome *values, struct lf_error *err)
 {
-    struct match match = {.profile = profile, .pattern = pattern, .line = line};
+    struct match match = {.profile = profile, .pattern = pattern, .line = line, .keeps = values != NULL};
     match.failed = calloc(1, pattern->count * (line.len + 1) / 8 + 1);
     if (!match.failed)
         return lf_fail_memory(err, "reading a reply");
     enum lf_status status = match_from(&match, 0, 0) ? LF_OK : LF_MISMATCH;
+    if (values && status == LF_OK)
+        status = refuse_no_values(&match, err);
     for (size_t i = 0; values && status == LF_OK && i < pattern->count; i++)
         if (pattern->parts[i].name)
             status = keep(&match, i, values, err);
     free(match.failed);
     return status;
+}
+
+enum lf_status line__reply_first_match(const struct lf_line_profile *profile,
+                                       const struct lf_line_patterns *patterns, struct lf_slice line,
+                                       struct lf_outcome *values, struct lf_error *err)
+{
+    enum lf_status status = LF_MISMATCH;
+    for (size_t i = 0; i < patterns->count && status == LF_MISMATCH; i++)
+        status = line__reply_pattern_match(profile, &patterns->items[i], line, values, err);
+    return status;
+}
+
+void line__drop_values(struct lf_outcome *values, size_t keep)
+{
+    while (values->count > keep) {
+        struct lf_capture *last = &values->captures[--values->count];
+        free(last->name);
+        free(last->value);
+    }
 }
 
 const char *line__last_value(const struct lf_outcome *values, const char *name)

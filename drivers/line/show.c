@@ -1,5 +1,6 @@
 #include "drivers/line/show.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 /* As manuals name them; the index is the code. */
@@ -30,4 +31,28 @@ const char *line__show(struct lf_slice bytes, char room[LF_SHOW_ROOM])
         used += (size_t)len;
     }
     return room;
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return isprint(byte) || isspace(byte);
+}
+
+/* Parity read as an eighth bit leaves bytes that are plain text without it; a wrong baud rate leaves
+ * anything. */
+const char *line__advice(struct lf_slice bytes, enum lf_line_encoding encoding)
+{
+    size_t high = 0, plain = 0, control = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char byte = (unsigned char)bytes.data[i];
+        high += byte >= 0x80;
+        plain += is_plain(byte & 0x7f);
+        control += byte < 0x80 && !is_plain(byte) && byte != 0x1b && (byte < 0x02 || byte > 0x06);
+    }
+    if (high && plain == bytes.len && encoding == LF_ENCODING_ASCII)
+        return "The bytes are text with an eighth bit: look at bits and parity (7 bits with parity, read as 8 "
+               "bits without?)";
+    if ((high && encoding == LF_ENCODING_ASCII) || control)
+        return "The bytes look damaged: look at baud rate, bits and parity, and at the cable";
+    return "Look at the protocol that is set in the instrument, and at the profile";
 }

@@ -107,6 +107,7 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     struct lf_input inputs[WORDS_MAX];
     struct lf_outcome values = {0};
     struct lf_error err = {0};
+    bool unfinished;
     const struct lf_line_command *command = run ? NULL
                                                 : line__profile_command(session->dialogue.profile, words[0]);
     const struct lf_line_procedure *procedure = command ? NULL
@@ -124,7 +125,7 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     if (status == LF_OK)
         status = command ? line__dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
                          : line__procedure_run(&session->dialogue, procedure, &set, show_progress, session,
-                                               &values, &err);
+                                               &values, &unfinished, &err);
     show_values(session, &values);
     show_end(session, status, &err);
     lf_outcome_free(&values);

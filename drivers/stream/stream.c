@@ -170,6 +170,11 @@ void lf_stream_close(struct lf_stream *stream)
     free(stream);
 }
 
+void lf_stream_watch(struct lf_stream *stream, const struct lf_cancel *cancel)
+{
+    stream->cancel = cancel;
+}
+
 const char *lf_stream_name(const struct lf_stream *stream)
 {
     return stream->name;

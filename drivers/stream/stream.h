@@ -46,6 +46,9 @@ enum lf_status lf_stream_drain(struct lf_stream *stream, struct lf_error *err);
  * *readable says which. */
 enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
                               bool *readable, struct lf_error *err);
+/* From now on waits watch this one, borrowed until close; NULL: none. For what must be sent after a cancel.
+ */
+void lf_stream_watch(struct lf_stream *stream, const struct lf_cancel *cancel);
 /* For people: "/dev/ttyUSB0 at 9600 8N1", "192.0.2.7:8001". Borrowed. */
 const char *lf_stream_name(const struct lf_stream *stream);
 

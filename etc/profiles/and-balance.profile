@@ -1,7 +1,7 @@
 # A&D balances: header, comma, nine characters of number with sign, three characters of unit: "ST,+001.2346 kg".
 #
 # For balances with acknowledgement and error codes switched on in the menu: <ACK> comes at once, and again when re-zero or tare
-# is done.
+# is done. A line that lost a character on the way does not fill its columns, and is no weight.
 [profile]
 title = 'A&D balance'
 
@@ -25,7 +25,7 @@ help        = 'The value as it is now, stable or not'
 class       = safe
 provisional = yes
 send        = 'Q'
-expect      = '{stability:one(ST=stable|QT=stable count|US=unstable)},{value:real:9}{unit:text:3}'
+expect      = '{stability:one(ST=stable|QT=stable count|US=unstable)},{value:real:>9}{unit:text:>3}'
 error       = 'OL,{:text}' person 'out of range: too much or too little on the pan'
 
 [command zero]
@@ -46,8 +46,8 @@ expect     = '<ACK>'
 
 [listen printed]
 help  = 'A stable value, sent by the Print key'
-match = 'ST,{value:real:9}{unit:text:3}'
-match = 'QT,{value:real:9}{unit:text:3}'
+match = 'ST,{value:real:>9}{unit:text:>3}'
+match = 'QT,{value:real:>9}{unit:text:>3}'
 as    = csv
 
 [listen moving]
@@ -61,3 +61,10 @@ help   = 'A stable value, looked at every half second for a minute'
 do     = weigh-now at most 120 times until stability is not unstable every 500ms
 result = value as weight
 result = unit
+sign   = unloaded
+
+# Set the bound below your lightest sample; it is in the unit of the display.
+[procedure unloaded]
+help   = 'Has the load been taken off the pan?'
+do     = weigh-now at most 2 times until value below 0.002 every 500ms
+result = value

@@ -67,6 +67,13 @@ match = ' !{info}'
 match = 'OK'
 as    = ignore
 
+# The PC/LIMS report: parts from "$S" to "$E", one within the other. The whole of it is one result.
+[listen report]
+help  = 'A report, sent at the end of a determination or by the Print key'
+match = '$S {}'
+until = '$E'
+as    = text
+
 [procedure run]
 help   = 'Start the method and wait until the instrument is ready again'
 do     = start

@@ -2,7 +2,8 @@
 # some Sartorius scales.
 #
 # A command is NAME[ PARAMETER]... CR LF in upper case. A reply with a weight is ID, status, the weight right-aligned in ten
-# characters, unit, CR LF: "S S     100.00 g". One command at a time.
+# characters, unit, CR LF: "S S     100.00 g". A line that lost a digit on the way has nine, and is no weight. One command at
+# a time.
 [profile]
 title = 'MT-SICS balance'
 
@@ -39,7 +40,7 @@ help       = 'The weight, once it is stable'
 class      = safe
 send       = 'S'
 first_byte = 60s
-expect     = 'S S {value:real} {unit:word}'
+expect     = 'S S\ {value:real:>10} {unit:word}'
 error      = 'S I' busy 'the weight did not become stable in time, or the balance is busy'
 error      = 'S +' person 'overload: take weight off the pan'
 error      = 'S -' person 'underload: is the pan in place?'
@@ -50,8 +51,8 @@ help        = 'The weight as it is now, stable or not'
 class       = safe
 provisional = yes
 send        = 'SI'
-expect      = 'S {stability:one(S=stable|D=dynamic)} {value:real} {unit:word}'
-expect      = 'SI {stability:one(S=stable|D=dynamic)} {value:real} {unit:word}'
+expect      = 'S {stability:one(S=stable|D=dynamic)}\ {value:real:>10} {unit:word}'
+expect      = 'SI {stability:one(S=stable|D=dynamic)}\ {value:real:>10} {unit:word}'
 error       = 'S I' busy 'the balance is busy'
 error       = 'S +' person 'overload: take weight off the pan'
 error       = 'S -' person 'underload: is the pan in place?'
@@ -64,7 +65,7 @@ help       = 'Tare with the stable weight on the pan; gives the tare weight'
 class      = once
 send       = 'T'
 first_byte = 60s
-expect     = 'T S {value:real} {unit:word}'
+expect     = 'T S\ {value:real:>10} {unit:word}'
 error      = 'T I' busy 'not tared: the weight did not become stable in time, or the balance is busy'
 error      = 'T +' person 'not tared: above the taring range'
 error      = 'T -' person 'not tared: below the taring range'
@@ -73,7 +74,7 @@ error      = 'T -' person 'not tared: below the taring range'
 help   = 'Tare at once, with the weight as it is'
 class  = once
 send   = 'TI'
-expect = 'TI {stability:one(S=stable|D=dynamic)} {value:real} {unit:word}'
+expect = 'TI {stability:one(S=stable|D=dynamic)}\ {value:real:>10} {unit:word}'
 error  = 'TI I' busy 'not tared: the balance is busy'
 error  = 'TI L' permanent 'not tared: the balance does not offer this'
 error  = 'TI +' person 'not tared: above the taring range'
@@ -83,7 +84,7 @@ error  = 'TI -' person 'not tared: below the taring range'
 help   = 'The tare weight in use'
 class  = safe
 send   = 'TA'
-expect = 'TA A {value:real} {unit:word}'
+expect = 'TA A\ {value:real:>10} {unit:word}'
 error  = 'TA I' busy 'the balance is busy'
 
 [command set-tare]
@@ -92,7 +93,7 @@ class  = idempotent
 send   = 'TA {value} {unit}'
 input  = value real 0 to 1000000
 input  = unit one of g, kg, mg
-expect = 'TA A {value:real} {unit:word}'
+expect = 'TA A\ {value:real:>10} {unit:word}'
 error  = 'TA I' busy 'the balance is busy'
 error  = 'TA L' permanent 'the balance does not accept this tare weight'
 
@@ -178,12 +179,12 @@ error  = 'I4 I' busy 'the balance is busy'
 # The Print key, and continuous output if switched on. Only stable weights become results.
 [listen printed]
 help  = 'A stable weight, sent by the Print key'
-match = 'S S {value:real} {unit:word}'
+match = 'S S\ {value:real:>10} {unit:word}'
 as    = csv
 
 [listen moving]
 help  = 'Weights that are not stable, and the balance being switched on'
-match = 'S D {value:real} {unit:word}'
+match = 'S D\ {value:real:>10} {unit:word}'
 match = 'S I'
 match = 'S +'
 match = 'S -'
@@ -195,12 +196,20 @@ help   = 'One stable weight'
 do     = weigh
 result = value as weight
 result = unit
+sign   = unloaded
+
+# Set the bound below your lightest sample; it is in the unit of the display.
+[procedure unloaded]
+help   = 'Has the load been taken off the pan?'
+do     = weigh-now at most 2 times until value below 0.002 every 500ms
+result = value
 
 [procedure weigh-when-steady]
 help   = 'A weight that the balance itself calls stable, looked at every half second for a minute'
 do     = weigh-now at most 120 times until stability is stable every 500ms
 result = value as weight
 result = unit
+sign   = unloaded
 
 [procedure tare-and-weigh]
 help   = 'Tare what is on the pan, wait for the filling, then weigh it'
@@ -210,6 +219,7 @@ do     = weigh
 result = tare.value as tare
 result = weigh.value as weight
 result = weigh.unit as unit
+sign   = unloaded
 limit  = 12m
 
 [procedure weigh-repeatedly]

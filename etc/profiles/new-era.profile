@@ -80,6 +80,7 @@ help   = 'Stop pumping'
 class  = idempotent
 send   = '{address}STP'
 expect = '{:int:2}{state:one(P=paused|S=stopped)}'
+error  = '{:int:2}{:one(S|P)}?NA' done 'it had stopped already'
 
 [command dispensed]
 help   = 'Volumes infused and withdrawn'
@@ -97,6 +98,7 @@ do     = set-volume volume={volume}
 do     = run
 do     = state at most 3600 times until state is stopped every 1s
 do     = dispensed
+finally = stop
 result = infused
 result = unit
 limit  = 65m

@@ -1,9 +1,10 @@
-# Sartorius balances with SBI commands, 16-character output (a setting in the balance's menu).
+# Sartorius balances with SBI commands, 16- or 22-character output (a setting in the balance's menu).
 #
-# A command is ESC and a letter. A value is sign, blank, eight characters of number, blank, three characters of unit, CR LF.
-# A blank unit means that the value is not stable. Taring and zeroing give no reply: read the balance afterwards.
+# A command is ESC and a letter. A value is sign, nine characters of number, blank, three characters of unit, CR LF; with 22
+# characters, six that say what it is ("N" net, "G" gross, "T1" tare) precede it. A blank unit means that the value is not
+# stable. Taring and zeroing give no reply: read the balance afterwards.
 [profile]
-title = 'Sartorius balance, SBI, 16 characters'
+title = 'Sartorius balance, SBI'
 
 [line]
 send_end   = '<CR><LF>'
@@ -11,13 +12,20 @@ reply      = line '<CR><LF>'
 first_byte = 3s
 gap        = 500ms
 
-# Special lines, padded with blanks on both sides.
+# Special lines, padded with blanks on both sides; with 22 characters they begin with "Stat". Older models say H, L and C, newer
+# ones High, Low and Cal.
 [errors]
-error = ' H' person 'overload: take weight off the pan'
-error = ' L' person 'underload: is the pan in place?'
-error = ' C' busy 'the balance is calibrating'
-error = 'Err {code}' permanent 'the balance reports an error'
-error = ' Err {code}' permanent 'the balance reports an error'
+error = ' {:one(High|H)}' person 'overload: take weight off the pan'
+error = ' {:one(Low|L)}' person 'underload: is the pan in place?'
+error = ' {:one(C|Cal.|CAL)}{}' busy 'the balance is calibrating'
+error = ' {:one(--|- -)}' busy 'the balance has no value to show yet'
+error = '{:one(Err|ERR)} {code}' permanent 'the balance reports an error'
+error = ' {:one(Err|ERR)} {code}' permanent 'the balance reports an error'
+error = 'Stat {:one(High|H)}' person 'overload: take weight off the pan'
+error = 'Stat {:one(Low|L)}' person 'underload: is the pan in place?'
+error = 'Stat {:one(C|Cal.|CAL)}{}' busy 'the balance is calibrating'
+error = 'Stat {:one(--|- -)}' busy 'the balance has no value to show yet'
+error = 'Stat {:one(Err|ERR)} {code}' permanent 'the balance reports an error'
 
 # ESC x1_ prints the model.
 [identify]
@@ -30,15 +38,19 @@ help        = 'The value as it is now; the unit is missing while it is not stabl
 class       = safe
 provisional = yes
 send        = '<ESC>P'
-expect      = '{value:real:10} {unit:word}'
-expect      = '{value:real:10}'
+expect      = '{value:real:>10}\ {unit:word}'
+expect      = '{value:real:>10}'
+expect      = '{:text:6}{value:real:>10}\ {unit:word}'
+expect      = '{:text:6}{value:real:>10}'
 
 [command weigh]
 help       = 'A stable value; busy while it moves'
 class      = safe
 send       = '<ESC>P'
-expect     = '{value:real:10} {unit:word}'
-error      = '{:real:10}' busy 'the weight is not stable'
+expect     = '{value:real:>10}\ {unit:word}'
+expect     = '{:text:6}{value:real:>10}\ {unit:word}'
+error      = '{:real:>10}' busy 'the weight is not stable'
+error      = '{:text:6}{:real:>10}' busy 'the weight is not stable'
 
 [command tare]
 help  = 'Tare (no reply)'
@@ -66,12 +78,14 @@ reply = none
 
 [listen printed]
 help  = 'A stable value, sent by the Print key'
-match = '{value:real:10} {unit:word}'
+match = '{value:real:>10}\ {unit:word}'
+match = '{:text:6}{value:real:>10}\ {unit:word}'
 as    = csv
 
 [listen moving]
 help  = 'Values that are not stable'
-match = '{:real:10}'
+match = '{:real:>10}'
+match = '{:text:6}{:real:>10}'
 as    = ignore
 
 [procedure weigh]
@@ -79,6 +93,13 @@ help   = 'A stable value, looked at every half second for a minute'
 do     = weigh at most 120 times until done every 500ms
 result = value as weight
 result = unit
+sign   = unloaded
+
+# Set the bound below your lightest sample; it is in the unit of the display.
+[procedure unloaded]
+help   = 'Has the load been taken off the pan?'
+do     = weigh-now at most 2 times until value below 0.002 every 500ms
+result = value
 
 [procedure tare]
 help   = 'Tare, then wait until the balance shows a stable net value'

@@ -13,6 +13,21 @@ gap        = 2s
 max_reply  = 1MB
 never      = ';'
 
+# What comes in the place of a number when there is none (SCPI 1999, 7.2.1.4), and what some makers send instead.
+[errors]
+not_a_value = 9.9E37 'overload: outside the measuring range'
+not_a_value = 9.91E37 'the instrument has no reading (not a number)'
+not_a_value = 9.99999E37 'overload: outside the measuring range'
+not_a_value = 1E38 'overload: outside the measuring range'
+not_a_value = NAN 'the instrument has no reading (not a number)'
+not_a_value = INF 'overload: outside the measuring range'
+not_a_value = INFINITY 'overload: outside the measuring range'
+not_a_value = '+INF' 'overload: outside the measuring range'
+not_a_value = '-INF' 'overload: outside the measuring range'
+not_a_value = OVLD 'overload: outside the measuring range'
+not_a_value = OVERLOAD 'overload: outside the measuring range'
+not_a_value = OVERFLOW 'overload: outside the measuring range'
+
 # '*IDN?' also shows that no earlier reply is on its way: no measured value looks like four fields.
 [identify]
 send     = '*IDN?'

@@ -221,7 +221,7 @@ static void procedure(const struct lf_line_procedure *procedure, const char *tex
     struct lf_error err = {0};
     size_t before = bench.writes;
     enum lf_status status = line__procedure_run(&bench.dialogue, procedure, &set, progress, NULL, &values,
-                                                &err);
+                                                &(bool){false}, &err);
     fuzz_check_error(status, &err);
     MUST(err.class != LF_UNKNOWN_OUTCOME || bench.writes > before,
          "%s: nothing was sent, but it may have been done: %s", procedure->name, err.text);

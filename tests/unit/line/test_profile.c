@@ -53,7 +53,7 @@ static void misspelt_words(void)
         "p:7:1: [command] has no setting 'clas' (reply, first_byte, gap, total, help, class, provisional, "
         "send, expect, more, error, input); did you mean \"class\"?");
     bad("[procedure p]\nstep = weigh\n",
-        "p:2:1: [procedure] has no setting 'step' (help, input, do, wait, result, limit)");
+        "p:2:1: [procedure] has no setting 'step' (help, input, do, wait, finally, result, sign, limit)");
     bad(HEAD "[comand weigh]\n", "p:6:2: 'comand' is not a section (profile, serial, line, errors, identify, "
                                  "resync, command, listen, procedure); did you mean \"command\"?");
     bad(HEAD "[command weigh]\nclass = saef\n",

@@ -85,7 +85,7 @@ static void mt_sics(void)
         {"weigh", B("S\r\n"), B("EL\r\n"), "permanent", {0}},
         {"weigh-now", B("SI\r\n"), B("S D     129.07 g\r\n"), "stability=dynamic value=129.07 unit=g", {0}},
         {"weigh-now", B("SI\r\n"), B("S S     129.07 g\r\n"), "stability=stable value=129.07 unit=g", {0}},
-        {"weigh-now", B("SI\r\n"), B("SI S    129.07 g\r\n"), "stability=stable value=129.07 unit=g", {0}},
+        {"weigh-now", B("SI\r\n"), B("SI S     129.07 g\r\n"), "stability=stable value=129.07 unit=g", {0}},
         {"tare", B("T\r\n"), B("T S     100.00 g\r\n"), "value=100.00 unit=g", {0}},
         {"tare", B("T\r\n"), B("T I\r\n"), "transient", {0}},
         {"tare", B("T\r\n"), B("ES\r\n"), "permanent", {0}}, {"zero", B("Z\r\n"), B("Z A\r\n"), "", {0}},
