@@ -122,6 +122,24 @@ static enum cli_exit run_show(struct cli *cli)
 
 static struct lf_cancel interrupted;
 
+/* --input NAME=VALUE ..., as texts. Returned owned. */
+static struct lf_texts inputs_of(const struct cli *cli)
+{
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(cli->args, "input"), *input;
+    size_t count = 0;
+    const char **texts = cli_must(calloc((size_t)cJSON_GetArraySize(object) + 1, sizeof *texts));
+    cJSON_ArrayForEach (input, object)
+        texts[count++] = cli_must(lf_format("%s=%s", input->string, input->valuestring));
+    return (struct lf_texts){texts, count};
+}
+
+static void free_texts(struct lf_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        free((char *)texts->items[i]);
+    free((char **)texts->items);
+}
+
 static enum cli_exit run_try(struct cli *cli)
 {
     const char *stream = cli_text(cli, "stream");
@@ -130,10 +148,12 @@ static enum cli_exit run_try(struct cli *cli)
     if (!profile)
         return CLI_REFUSED;
     enum cli_exit code = CLI_DONE;
+    struct lf_texts inputs = inputs_of(cli);
     enum lf_status status = lf_service_stop_on_signals(&interrupted, true, &err);
     if (status == LF_OK)
-        status = lf_profile_try(profile, stream, stdin, stdout, &interrupted, &err);
+        status = lf_profile_try(profile, stream, &inputs, stdin, stdout, &interrupted, &err);
     lf_cancel_close(&interrupted);
+    free_texts(&inputs);
     if (status != LF_OK) {
         cli_failed(cli, &err);
         code = CLI_REFUSED;
@@ -167,10 +187,13 @@ const struct cli_command cli_profile_commands[] = {
     {{.name = "profile-try",
       .summary = "Talk to an instrument from the terminal.",
       .about = SEARCH_PATH " The agent must not\n"
-                           "use the same port meanwhile. Type help for what can be typed, quit to end.",
+                           "use the same port meanwhile. Type help for what can be typed, quit to end. If\n"
+                           "anything fails, the exit code is not 0.",
       .args = LF_ARGS(ARG_PROFILE,
                       {"stream", LF_ARG_TEXT, LF_ARG_REQUIRED,
-                       .help = "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH; see labferry ports"}),
+                       .help = "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH; see labferry ports"},
+                      {"input", LF_ARG_OBJECT, 0,
+                       .help = "an input of the profile itself, such as its address", .value = "NAME=VALUE"}),
       .examples = "labferry profile-try mt-sics --stream serial:/dev/ttyUSB0\n"
                   "echo weigh | labferry profile-try mt-sics --stream tcp:192.0.2.7:8001",
       .flags = LF_VERB_TEXT},

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_ROOM = 64 };
+enum { NUMBER_ROOM = 64, NAME_ROOM = 128 };
 
 static enum lf_status refuse(const struct lf_line_input_rule *rule, const char *value, const char *why,
                              struct lf_error *err)
@@ -253,4 +253,35 @@ enum lf_status line__inputs_known(const struct lf_line_profile *profile,
                        lf_nearest_hint(&nearest, "", hint));
     }
     return LF_OK;
+}
+
+static enum lf_status check_fixed(const struct lf_line_profile *profile, const char *text,
+                                  struct lf_error *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.80s' must look like \"name=value\"", text);
+    char name[NAME_ROOM];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    struct lf_line_input_set one = {.given = &(struct lf_input){name, equals + 1}, .given_count = 1};
+    enum lf_status status = line__inputs_known(profile, &profile->inputs, &one, err);
+    if (status != LF_OK)
+        return status;
+    return line__input_append(profile, line__input_rule(profile, &profile->inputs, name), equals + 1, 0, NULL,
+                              err);
+}
+
+enum lf_status line__inputs_fixed(const struct lf_line_profile *profile, const struct lf_texts *fixed,
+                                  struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < fixed->count; i++)
+        status = check_fixed(profile, fixed->items[i], err);
+    struct lf_line_input_set set = {.fixed = *fixed};
+    for (size_t i = 0; status == LF_OK && i < profile->inputs.count; i++)
+        if (!line__input_value(&profile->inputs.items[i], &set, err))
+            status = lf_fail(err, LF_INVALID, LF_PERMANENT,
+                             "the profile needs its input '%s': inputs = [\"%s=...\"] in the configuration",
+                             profile->inputs.items[i].name, profile->inputs.items[i].name);
+    return status;
 }

@@ -46,4 +46,9 @@ enum lf_status line__inputs_known(const struct lf_line_profile *profile,
                                   const struct lf_line_input_rules *rules,
                                   const struct lf_line_input_set *set, struct lf_error *err);
 
+/* Checks the inputs that one instrument sets for its profile, each as "name=value", and that none is missing.
+ * LF_INVALID. */
+enum lf_status line__inputs_fixed(const struct lf_line_profile *profile, const struct lf_texts *fixed,
+                                  struct lf_error *err);
+
 #endif

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPEN_MS = 10000, NAME_ROOM = 128 };
+enum { OPEN_MS = 10000 };
 
 extern const struct lf_driver lf_driver_line;
 
@@ -53,43 +53,17 @@ static const struct lf_setting settings[] = {
     {0},
 };
 
-/* ---- inputs from the configuration ---- */
-
-static enum lf_status check_fixed(const struct lf_line_profile *profile, const char *text,
-                                  struct lf_error *err)
-{
-    const char *equals = strchr(text, '=');
-    if (!equals)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.80s' must look like \"name=value\"", text);
-    char name[NAME_ROOM];
-    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    struct lf_line_input_set one = {.given = &(struct lf_input){name, equals + 1}, .given_count = 1};
-    enum lf_status status = line__inputs_known(profile, &profile->inputs, &one, err);
-    if (status != LF_OK)
-        return status;
-    return line__input_append(profile, line__input_rule(profile, &profile->inputs, name), equals + 1, 0, NULL,
-                              err);
-}
-
-/* Loads the profile and checks the inputs that it gets from the configuration, given as "name=value". */
+/* Loads the profile with what the configuration adds to it. */
 static enum lf_status load(const struct line_options *options, struct lf_line_profile **loaded,
                            struct lf_error *err)
 {
     enum lf_status status = lf_profile_load(options->profile, loaded, err);
-    const struct lf_line_profile *profile = *loaded;
     if (status == LF_OK) /* colleagues may own the profiles that they wrote */
-        status = lf_trust_check(profile->name, true, err);
+        status = lf_trust_check((*loaded)->name, true, err);
     if (status == LF_OK && options->identify.count)
         status = line__profile_identify(*loaded, &options->identify, err);
-    for (size_t i = 0; status == LF_OK && i < options->inputs.count; i++)
-        if ((status = check_fixed(profile, options->inputs.items[i], err)) != LF_OK)
-            lf_error_prefix(err, "inputs");
-    struct lf_line_input_set set = {.fixed = options->inputs};
-    for (size_t i = 0; status == LF_OK && i < profile->inputs.count; i++)
-        if (!line__input_value(&profile->inputs.items[i], &set, err))
-            status = lf_fail(err, LF_INVALID, LF_PERMANENT,
-                             "the profile needs inputs = [\"%s=...\"] in the configuration",
-                             profile->inputs.items[i].name);
+    if (status == LF_OK && (status = line__inputs_fixed(*loaded, &options->inputs, err)) != LF_OK)
+        lf_error_prefix(err, "inputs");
     return status;
 }
 

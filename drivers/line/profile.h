@@ -307,8 +307,10 @@ enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *e
 void lf_profile_describe(const struct lf_line_profile *profile, FILE *out);
 /* For `labferry profile-try`: opens the stream, identifies, then takes lines from `in` (a command or
  * procedure with name=value inputs, "> bytes", "listen 10s", "help", "quit") and shows the bytes, captures
- * and times on `out`. LF_OK at the end of `in`. */
-enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,
+ * and times on `out`. `inputs` are those of the profile itself, each as "name=value". LF_OK at the end of
+ * `in`, if nothing failed; LF_REFUSED says how much did. */
+enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream,
+                              const struct lf_texts *inputs, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err);
 
 /* The item of that name in a list whose items begin with their name; NULL: none. */

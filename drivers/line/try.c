@@ -17,6 +17,7 @@ struct session {
     struct lf_line_dialogue dialogue;
     FILE *out;
     int64_t begun; /* of what runs, for the times that are shown */
+    size_t failed; /* commands, and what could not be understood as one */
 };
 
 /* ---- showing ---- */
@@ -51,6 +52,7 @@ static enum lf_status show_unsolicited(void *self, const struct lf_line_listen *
 static void show_end(struct session *session, enum lf_status status, const struct lf_error *err)
 {
     long long took = (long long)(lf_clock_mono_ms() - session->begun);
+    session->failed += status != LF_OK;
     if (status == LF_OK)
         fprintf(session->out, "  OK, %lld ms\n", took);
     else
@@ -93,6 +95,7 @@ static bool cut_inputs(struct session *session, char **words, size_t count, stru
     for (size_t i = 0; i < count; i++) {
         char *equals = strchr(words[i], '=');
         if (!equals) {
+            session->failed++;
             fprintf(session->out, "  '%s' must look like name=value\n", words[i]);
             return false;
         }
@@ -114,6 +117,7 @@ static void do_action(struct session *session, bool run, char **words, size_t co
                                                         : line__profile_procedure(session->dialogue.profile,
                                                                                   words[0]);
     if (!command && !procedure) {
+        session->failed++;
         fprintf(session->out, "  unknown %s '%s'; type help\n", run ? "procedure" : "command", words[0]);
         return;
     }
@@ -135,6 +139,7 @@ static enum lf_status do_listen(struct session *session, const char *time, struc
 {
     int64_t ms = LISTEN_MS;
     if (time && lf_duration_parse(time, &ms) != LF_OK) {
+        session->failed++;
         fprintf(session->out, "  '%s' is not a time such as 10s\n", time);
         return LF_OK;
     }
@@ -152,6 +157,7 @@ static enum lf_status do_raw(struct session *session, const char *text, struct l
     enum lf_status status = LF_OK;
     while (at < end && status == LF_OK)
         status = line__scan_char(&scan, &at, end, &byte) ? lf_buffer_append(&bytes, &byte, 1) : LF_INVALID;
+    session->failed += status == LF_INVALID;
     if (status == LF_INVALID)
         fprintf(session->out, "  %s\n", err->text);
     else if (status == LF_OK)
@@ -227,17 +233,21 @@ static enum lf_status talk(struct session *session, FILE *in, struct lf_error *e
     return status;
 }
 
-enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,
+enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream,
+                              const struct lf_texts *inputs, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err)
 {
     struct session session = {.out = out, .begun = lf_clock_mono_ms()};
     session.dialogue = (struct lf_line_dialogue){.profile = profile,
                                                  .instrument = "try",
                                                  .cancel = cancel,
+                                                 .fixed = *inputs,
                                                  .self = &session,
                                                  .unsolicited = show_unsolicited,
                                                  .trace = show_bytes};
-    enum lf_status status = line__dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
+    enum lf_status status = line__inputs_fixed(profile, inputs, err);
+    if (status == LF_OK)
+        status = line__dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
     if (status == LF_OK) {
         fprintf(out, "%s on %s\n", profile->title ? profile->title : profile->name,
                 lf_stream_name(session.dialogue.stream));
@@ -247,5 +257,7 @@ enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char 
         status = talk(&session, in, err);
     }
     line__dialogue_close(&session.dialogue);
+    if (status == LF_OK && session.failed)
+        return lf_fail(err, LF_REFUSED, LF_PERMANENT, "%zu of what was asked failed", session.failed);
     return status;
 }

@@ -60,7 +60,7 @@ enum lf_arg_type {
     LF_ARG_BOOL,     /* on the command line an option without a value */
     LF_ARG_TIME,     /* RFC 3339, or how long ago: "2h" */
     LF_ARG_DURATION, /* "30s" */
-    LF_ARG_OBJECT,   /* an object of texts; on the command line NAME=VALUE ... */
+    LF_ARG_OBJECT,   /* an object of texts; on the command line NAME=VALUE ..., or the option several times */
     LF_ARG_FILE,     /* the path of a file, which comes with the request as an open file: not over MQTT */
 };
 

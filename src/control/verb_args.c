@@ -276,31 +276,6 @@ static enum lf_status store_more(struct reading *reading, const struct lf_arg *a
     return good ? LF_OK : lf_fail_memory(err, "reading arguments");
 }
 
-static enum lf_status read_option(struct reading *reading, struct lf_error *err)
-{
-    const char *word = reading->words[reading->at], *name = word + 2;
-    size_t len = strcspn(name, "=");
-    const char *value = word[1] == '-' && name[len] == '=' ? name + len + 1 : NULL;
-    const struct lf_arg *arg = word[1] == '-' ? arg_named(reading->verb, reading->common, name, len) : NULL;
-    char shown[LF_ARG_SHOWN];
-    if (!arg || arg->flags & LF_ARG_POSITIONAL)
-        return word[1] == '-' ? refuse_arg(reading->verb, reading->common, name, len, "--", err)
-                              : lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no option \"%.40s\"",
-                                        reading->verb->name, word);
-    if (arg->type == LF_ARG_BOOL)
-        return value ? lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: --%s takes no value", reading->verb->name,
-                               arg->name)
-                     : store(reading, arg, "", err);
-    if (cJSON_GetObjectItemCaseSensitive(reading->args, arg->name))
-        return refuse_second(reading->verb, arg->name, err);
-    if (!value && reading->at + 1 < reading->count)
-        value = reading->words[++reading->at];
-    if (!value || !*value)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: --%s needs a value: --%s %s", reading->verb->name,
-                       arg->name, arg->name, lf_arg_value(arg, shown));
-    return store(reading, arg, value, err);
-}
-
 /* name=value */
 static enum lf_status add_pair(struct reading *reading, const struct lf_arg *arg, const char *word,
                                struct lf_error *err)
@@ -316,6 +291,31 @@ static enum lf_status add_pair(struct reading *reading, const struct lf_arg *arg
     bool ok = name && cJSON_AddStringToObject(object, name, equals + 1);
     free(name);
     return ok ? check_value(reading->verb, arg, object, err) : lf_fail_memory(err, "reading arguments");
+}
+
+static enum lf_status read_option(struct reading *reading, struct lf_error *err)
+{
+    const char *word = reading->words[reading->at], *name = word + 2;
+    size_t len = strcspn(name, "=");
+    const char *value = word[1] == '-' && name[len] == '=' ? name + len + 1 : NULL;
+    const struct lf_arg *arg = word[1] == '-' ? arg_named(reading->verb, reading->common, name, len) : NULL;
+    char shown[LF_ARG_SHOWN];
+    if (!arg || arg->flags & LF_ARG_POSITIONAL)
+        return word[1] == '-' ? refuse_arg(reading->verb, reading->common, name, len, "--", err)
+                              : lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no option \"%.40s\"",
+                                        reading->verb->name, word);
+    if (arg->type == LF_ARG_BOOL)
+        return value ? lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: --%s takes no value", reading->verb->name,
+                               arg->name)
+                     : store(reading, arg, "", err);
+    if (arg->type != LF_ARG_OBJECT && cJSON_GetObjectItemCaseSensitive(reading->args, arg->name))
+        return refuse_second(reading->verb, arg->name, err);
+    if (!value && reading->at + 1 < reading->count)
+        value = reading->words[++reading->at];
+    if (!value || !*value)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: --%s needs a value: --%s %s", reading->verb->name,
+                       arg->name, arg->name, lf_arg_value(arg, shown));
+    return arg->type == LF_ARG_OBJECT ? add_pair(reading, arg, value, err) : store(reading, arg, value, err);
 }
 
 /* The last text may have several words: cancel 12 plate was dropped. */

@@ -259,7 +259,8 @@ static void try_session(void)
     NEED(lf_profile_load("mt-sics", &profile, &err) == LF_OK);
     peer_start(&peer, steps, 4);
     FILE *in = fmemopen(input, sizeof input - 1, "r"), *out = open_memstream(&text, &size);
-    CHECK_INT(lf_profile_try(profile, peer.spec, in, out, NULL, &err), LF_OK);
+    CHECK_INT(lf_profile_try(profile, peer.spec, &(struct lf_texts){0}, in, out, NULL, &err), LF_REFUSED);
+    CHECK_HAS(err.text, "1 of what was asked failed");
     fclose(in);
     fclose(out);
     CHECK_HAS(text, "identity: B021002593");
