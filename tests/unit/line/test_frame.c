@@ -141,6 +141,9 @@ static void blocks(void)
     finds("block '<LF>'", B("#15a\nb\0c\n"), B("a\nb\0c"));
     finds("block '<LF>'", B("#210abcdefghij\n"), B("abcdefghij"));
     finds("block '<LF>'", B("+1.5E+01\n"), B("+1.5E+01"));
+    finds("block '<LF>'", B("#15ABCDE\r\n"), B("ABCDE")); /* as lines may */
+    finds("block '<CR><LF>'", B("#16ABCDE\r\r\n"), B("ABCDE\r"));
+    refuses("block '<LF>'", B("#15ABCDE\r\r\n"), "no line end");
     refuses("block '<LF>'", B("#0abc\n"), "unknown length");
     refuses("block '<LF>'", B("#x"), "no length");
     refuses("block '<LF>'", B("#2x"), "not a number");

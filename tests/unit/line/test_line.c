@@ -18,6 +18,9 @@ struct host {
     char identity[100];
     bool refuse_identity, refuse_found;
     int found;
+    int concerns;
+    bool stands;
+    char about[100], concern[700];
     char ids[8][100], names[8][200], data[8][300];
 };
 
@@ -47,7 +50,12 @@ static void on_progress(void *self, const char *text)
 
 static void on_concern(void *self, const char *about, bool stands, const char *text, const char *todo)
 {
-    (void)self, (void)about, (void)stands, (void)text, (void)todo;
+    struct host *host = self;
+    host->concerns++;
+    host->stands = stands;
+    CHECK((text == NULL) == (todo == NULL));
+    snprintf(host->about, sizeof host->about, "%s", about);
+    snprintf(host->concern, sizeof host->concern, "%s", text ? text : "over");
 }
 
 struct device {
@@ -197,6 +205,180 @@ static void print_key(void)
     end(&d);
 }
 
+/* ---- what people are told ---- */
+
+static void lines_that_nothing_matches(void)
+{
+    DEVICE("mt-sics", HELLO, {R("S S     10.00 g\r\nhello\r\n"), .cue = true});
+    CHECK_INT(connect_device(&d), LF_OK);
+    peer_cue(&d.peer);
+    CHECK_INT(lf_driver_line.listen(d.device, lf_deadline_in(5000), &d.err), LF_OK);
+    CHECK_INT(d.host.found, 0);
+    CHECK_INT(d.host.concerns, 2);
+    CHECK_STR(d.host.about, "unmatched lines");
+    CHECK(!d.host.stands);
+    CHECK_HAS(d.host.concern, "2 lines came");
+    CHECK_HAS(d.host.concern, "'hello'");
+    end(&d);
+}
+
+/* The first lines are told at once, the rest every few seconds: a million lines are no million writes. */
+static void chatter(void)
+{
+    static char flood[1000 * 6];
+    for (size_t i = 0; i < sizeof flood; i += 6)
+        memcpy(flood + i, "noise\n", 6);
+    for (size_t i = 4; i < sizeof flood; i += 6)
+        flood[i] = '\r';
+    static const struct peer_step steps[] = {HELLO, {.reply = flood, .reply_len = sizeof flood, .cue = true}};
+    struct device d;
+    begin(&d, "mt-sics", steps, 2);
+    CHECK_INT(connect_device(&d), LF_OK);
+    peer_cue(&d.peer);
+    CHECK_INT(lf_driver_line.listen(d.device, lf_deadline_in(2000), &d.err), LF_OK);
+    CHECK(d.host.concerns < 20);
+    UNIT_TIME_PASSES(20000);
+    CHECK_INT(lf_driver_line.listen(d.device, lf_deadline_in(1000), &d.err), LF_OK);
+    CHECK_HAS(d.host.concern, "1000 lines came");
+    end(&d);
+}
+
+/* One failure is ordinary; the second is told, and taken back when it answers. */
+static void does_not_answer(void)
+{
+    DEVICE("mt-sics", HELLO);
+    char path[sizeof d.peer.path];
+    snprintf(path, sizeof path, "%s.away", d.peer.path);
+    NEED(rename(d.peer.path, path) == 0);
+    CHECK(connect_device(&d) != LF_OK);
+    CHECK_INT(d.host.concerns, 0);
+    CHECK(connect_device(&d) != LF_OK);
+    CHECK_STR(d.host.about, "connection");
+    CHECK(d.host.stands);
+    CHECK_STR(d.host.concern, d.err.text);
+    NEED(rename(path, d.peer.path) == 0);
+    CHECK_INT(connect_device(&d), LF_OK);
+    CHECK_STR(d.host.concern, "over");
+    end(&d);
+}
+
+/* ---- what must not run on ---- */
+
+static const char pump[] =
+    "[line]\nsend_end = '<CR>'\nreply = line '<CR>'\nfirst_byte = 2s\nquiet = 1s\n"
+    "[identify]\nsend = 'ID'\nexpect = 'ID {identity}'\n"
+    "[command go]\nclass = once\nsend = 'GO'\nexpect = 'ok'\n"
+    "[command beam]\nclass = idempotent\nsend = 'ON'\nexpect = 'ok'\n"
+    "[command read]\nclass = safe\nsend = 'R'\nexpect = 'v {v:int}'\n"
+    "[command stop]\nclass = idempotent\nsend = 'STOP {n}'\ninput = n int 1 to 4\nexpect = 'ok'\n"
+    "[command off]\nclass = once\nsend = 'OFF'\nexpect = 'ok'\n"
+    "[procedure pump]\ninput = n int 1 to 4\ndo = go\ndo = read\nfinally = stop n={n}\n"
+    "[procedure scan]\ninput = n int 1 to 4\ndo = beam\ndo = read\nfinally = stop n={n}\n"
+    "[procedure toggle]\ndo = beam\nfinally = off\n";
+
+static const char *pump_profile(void)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/pump.profile", unit_folder());
+    FILE *file = fopen(path, "w");
+    NEED(file && fputs(pump, file) >= 0 && fclose(file) == 0);
+    return path;
+}
+
+#define ID                                                                                                   \
+    {                                                                                                        \
+        E("ID\r"), R("ID P\r")                                                                               \
+    }
+
+static const struct lf_input second = {"n", "2"};
+
+static enum lf_verdict verify(struct device *d, const char *procedure)
+{
+    struct lf_action action = {.kind = LF_ACTION_RUN, .name = procedure, .inputs = &second, .input_count = 1};
+    struct lf_outcome outcome = {0};
+    enum lf_repeat repeat;
+    CHECK_INT(lf_driver_line.repeat(d->device, &action, &repeat, &d->err), LF_OK);
+    CHECK_INT(repeat, LF_ONCE); /* or the host would not ask after a crash */
+    return lf_driver_line.verify(d->device, &action, &outcome, &d->err);
+}
+
+static void ended_after_a_crash(void)
+{
+    DEVICE(pump_profile(), ID, {E("STOP 2\r"), R("ok\r")}, {E("STOP 2\r"), R("ok\r")});
+    CHECK_INT(connect_device(&d), LF_OK);
+    CHECK_INT(verify(&d, "pump"), LF_VERDICT_UNKNOWN);
+    CHECK_HAS(d.err.text, "'stop' was done now");
+    CHECK_INT(verify(&d, "scan"), LF_VERDICT_NOT_DONE); /* it may be repeated */
+    CHECK_INT(verify(&d, "toggle"), LF_VERDICT_UNKNOWN);
+    CHECK_HAS(d.err.text, "is not done twice");
+    CHECK_STR(d.host.about, "procedure toggle");
+    end(&d);
+    CHECK_INT(d.peer.done, 3);
+}
+
+/* The cable is pulled while the pump runs; at the next connection it is stopped, with the same inputs. */
+static void ended_after_a_lost_connection(void)
+{
+    static const struct peer_step again[] = {ID, {E("STOP 2\r"), R("ok\r")}};
+    DEVICE(pump_profile(), ID, {E("GO\r"), R("ok\r")}, {E("R\r"), .hang_up = true});
+    struct lf_action action = {.kind = LF_ACTION_RUN, .name = "pump", .inputs = &second, .input_count = 1};
+    struct lf_outcome outcome = {0};
+    struct peer back;
+    CHECK_INT(connect_device(&d), LF_OK);
+    CHECK_INT(lf_driver_line.act(d.device, &action, &outcome, &d.err), LF_DISCONNECTED);
+    CHECK_INT(d.err.class, LF_UNKNOWN_OUTCOME);
+    CHECK_HAS(d.host.concern, "something may still run");
+    lf_driver_line.disconnect(d.device);
+    peer_start(&back, again, 2);
+    NEED(rename(back.path, d.peer.path) == 0);
+    CHECK_INT(connect_device(&d), LF_OK);
+    CHECK_STR(d.host.about, "procedure pump");
+    CHECK_STR(d.host.concern, "over");
+    end(&d);
+    peer_stop(&back);
+    CHECK_INT(back.done, 2);
+}
+
+/* ---- signs, and another handshake ---- */
+
+static void signs(void)
+{
+    DEVICE("mt-sics", {E("never")});
+    struct lf_action weigh = {.kind = LF_ACTION_RUN, .name = "weigh"};
+    struct lf_action sign = {.kind = LF_ACTION_RUN, .name = lf_driver_line.sign(d.device, &weigh)};
+    enum lf_repeat repeat = LF_ONCE;
+    CHECK_STR(sign.name, "unloaded");
+    CHECK_INT(lf_driver_line.repeat(d.device, &sign, &repeat, &d.err), LF_OK);
+    CHECK_INT(repeat, LF_SAFE);
+    CHECK(lf_driver_line.sign(d.device, &sign) == NULL);
+    NEED(connect_device(&d) != LF_OK);
+    end(&d);
+}
+
+static void other_handshake(void)
+{
+    static const char *const wrong[][2] = {{"send = 'I4'", "set"},
+                                           {"sned = 'I4'", "identify:1:1: [identify] has"}};
+    struct lf_error err;
+    struct lf_line_profile *profile;
+    setenv("LABFERRY_PROFILE_PATH", unit_source("etc/profiles"), 1);
+    for (size_t i = 0; i < 2; i++) {
+        NEED(lf_profile_load("mt-sics", &profile, &err) == LF_OK);
+        const char *line = wrong[i][0];
+        CHECK_INT(line__profile_identify(profile, &(struct lf_texts){&line, 1}, &err), LF_INVALID);
+        if (i)
+            CHECK_HAS(err.text, wrong[i][1]);
+        lf_profile_free(profile);
+    }
+    static const char *const lines[] = {"send = 'I2'", "expect = 'I2 A \"{identity}\"'"};
+    NEED(lf_profile_load("mt-sics", &profile, &err) == LF_OK);
+    CHECK_INT(line__profile_identify(profile, &(struct lf_texts){lines, 2}, &err), LF_OK);
+    CHECK_STR(profile->identify->send.source, "I2");
+    CHECK_INT(profile->identify->expects.count, 1);
+    CHECK(strstr(profile->name, "mt-sics") != NULL);
+    lf_profile_free(profile);
+}
+
 static void unplugged(void)
 {
     DEVICE("mt-sics", HELLO, {E("T\r\n"), .hang_up = true});
@@ -280,6 +462,14 @@ UNIT_TESTS("line", {"a procedure reads a weight", weighs},
            {"an instrument that does not answer is an error that says what to check", nobody_there},
            {"unknown commands and procedures are refused, with the nearest name", unknown_actions},
            {"lines of the Print key are findings, kept while the host cannot store them", print_key},
+           {"lines that nothing matches are told to people", lines_that_nothing_matches},
+           {"an instrument that chatters is told now and then, with the count", chatter},
+           {"an instrument that cannot be reached is told from the second time on", does_not_answer},
+           {"after a crash what must not run on is ended, before a person decides", ended_after_a_crash},
+           {"after a lost connection what must not run on is ended at the next one",
+            ended_after_a_lost_connection},
+           {"a profile names the safe procedure that shows a changed sample", signs},
+           {"the configuration can set another handshake", other_handshake},
            {"a cable unplugged during a once command leaves its outcome unknown", unplugged},
            {"a cancel ends a long wait", cancelled},
            {"a wrong configuration is refused without opening a device", checks},

@@ -1,4 +1,6 @@
 /* The shipped profiles against the bytes that manuals print. */
+#include "drivers/line/reply_match.h"
+
 #include "peer.h"
 #include "unit.h"
 
@@ -137,7 +139,11 @@ static void scpi(void)
         {"check-errors", B("SYST:ERR?\n"), B("-113,\"Undefined header\"\n"), "permanent", {0}},
         {"check-errors", B("SYST:ERR?\n"), B("+540,\"Cannot use\"\n"), "permanent", {0}},
         {"operation-complete", B("*OPC?\n"), B("1\n"), "", {0}},
-        {"measure-voltage", B("MEAS:VOLT:DC?\n"), B("+1.23456E-03\n"), "value=1.23456E-03", {0}});
+        {"measure-voltage", B("MEAS:VOLT:DC?\n"), B("+1.23456E-03\n"), "value=1.23456E-03", {0}},
+        {"measure-voltage", B("MEAS:VOLT:DC?\n"), B("+9.90000000E+37\n"), "needs a person", {0}},
+        {"measure-voltage", B("MEAS:VOLT:DC?\n"), B("-9.9E37\n"), "needs a person", {0}},
+        {"read", B("READ?\n"), B("9.91E37\n"), "needs a person", {0}},
+        {"fetch", B("FETC?\n"), B("NAN\n"), "needs a person", {0}});
 }
 
 static void sartorius(void)
@@ -149,6 +155,11 @@ static void sartorius(void)
               {"weigh", B("\x1bP\r\n"), B("        C     \r\n"), "transient", {0}},
               {"weigh", B("\x1bP\r\n"), B("  Err 54      \r\n"), "permanent", {0}},
               {"weigh-now", B("\x1bP\r\n"), B("+   100.00    \r\n"), "value=100.00", {0}},
+              {"weigh", B("\x1bP\r\n"), B("      High     \r\n"), "needs a person", {0}},
+              {"weigh", B("\x1bP\r\n"), B("Stat        H      \r\n"), "needs a person", {0}},
+              {"weigh", B("\x1bP\r\n"), B("N     +  12.3456 g  \r\n"), "value=12.3456 unit=g", {0}},
+              {"weigh", B("\x1bP\r\n"), B("N     +  12.3456    \r\n"), "transient", {0}},
+              {"weigh-now", B("\x1bP\r\n"), B("G     -   0.5000    \r\n"), "value=-0.5000", {0}},
               {"tare", B("\x1bU\r\n"), NULL, 0, "", {0}});
 }
 
@@ -161,6 +172,39 @@ static void and_balance(void)
         {"weigh-now", B("Q\r\n"), B("OL,+9999999E+19\r\n"), "needs a person", {0}},
         {"tare", B("T\r\n"), B("\x06\x06"), "", {0}}, {"tare", B("T\r\n"), B("EC,E2\r\n"), "transient", {0}},
         {"zero", B("Z\r\n"), B("EC,E1\r\n"), "permanent", {0}});
+}
+
+/* Any one character of the number is lost, or its point: the line must not be read as another weight. */
+static void lost_character(void)
+{
+    static const struct {
+        const char *profile, *command, *line;
+        size_t from, to; /* where the number is */
+    } cases[] = {{"mt-sics", "weigh", "S S     100.00 g", 4, 14},
+                 {"mt-sics", "tare", "T S     100.00 g", 4, 14},
+                 {"mt-sics", "weigh-now", "S D     -10.05 g", 4, 14},
+                 {"sartorius-sbi", "weigh", "+ 112.3456 g", 0, 10},
+                 {"sartorius-sbi", "weigh", "N     + 112.3456 g", 6, 16},
+                 {"and-balance", "weigh-now", "ST,+001.2346 kg", 3, 12},
+                 {"and-balance", "weigh-now", "ST,+00123.45  g", 3, 12}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct lf_line_profile *profile = shipped(cases[i].profile);
+        const struct lf_line_command *command = line__profile_command(profile, cases[i].command);
+        struct lf_outcome values = {0};
+        struct lf_error err;
+        char line[60];
+        NEED(command != NULL);
+        CHECK_INT(line__reply_first_match(profile, &command->expects, lf_slice_text(cases[i].line), &values,
+                                          &err),
+                  LF_OK);
+        for (size_t lost = cases[i].from; lost < cases[i].to; lost++) {
+            snprintf(line, sizeof line, "%.*s%s", (int)lost, cases[i].line, cases[i].line + lost + 1);
+            CHECK_INT(line__reply_first_match(profile, &command->expects, lf_slice_text(line), NULL, &err),
+                      LF_MISMATCH);
+        }
+        lf_outcome_free(&values);
+        lf_profile_free(profile);
+    }
 }
 
 static void new_era(void)
@@ -263,7 +307,9 @@ static void missing_profile(void)
 UNIT_TESTS("shipped profiles", {"MT-SICS: the bytes of the manuals", mt_sics},
            {"MT-SICS: a moving weight is never taken for a stable one", mt_sics_unstable},
            {"SCPI: the bytes of the standard", scpi}, {"Sartorius SBI: the bytes of the manuals", sartorius},
-           {"A&D: the bytes of the manuals", and_balance}, {"New Era: the bytes of the manuals", new_era},
-           {"Ismatec: the bytes of the manuals", ismatec}, {"Metrohm: the bytes of the manuals", metrohm},
+           {"A&D: the bytes of the manuals", and_balance},
+           {"a weight that lost any one character is not read as another", lost_character},
+           {"New Era: the bytes of the manuals", new_era}, {"Ismatec: the bytes of the manuals", ismatec},
+           {"Metrohm: the bytes of the manuals", metrohm},
            {"commands that move something have class once, commands that read are safe", classes},
            {"an unknown profile is refused with the list of those installed", missing_profile}, )
