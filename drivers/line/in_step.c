@@ -85,7 +85,7 @@ static enum lf_status handshake(struct lf_line_dialogue *dialogue, const struct 
     lf_buffer_free(&wire);
     if (status == LF_OK)
         return line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
-    if (is_mute_or_strange(status) && heard.advice)
+    if ((status == LF_TIMEOUT || status == LF_TOO_LARGE) && heard.advice)
         return lf_fail(
             err, LF_PROTOCOL, LF_TRANSIENT,
             "the instrument answers, but not as the profile says: '%s' came, '%s' was expected. %s",
