@@ -130,7 +130,7 @@ static void remember_unfinished(struct line *device, const struct lf_line_proced
 {
     struct unfinished *unfinished = &device->unfinished;
     struct lf_input *copies = calloc(inputs->given_count + 1, sizeof *copies);
-    line__notice_unfinished(&device->notices, procedure->name, err);
+    line__notice_unfinished(&device->notices, procedure->name, err->text);
     forget_unfinished(device);
     *unfinished = (struct unfinished){copies ? procedure : NULL, copies, 0};
     for (size_t i = 0; copies && i < inputs->given_count; i++) {
@@ -152,11 +152,11 @@ static enum lf_status end_procedure(struct line *device, const struct lf_line_pr
         if (device->unfinished.procedure != procedure)
             remember_unfinished(device, procedure, inputs, err);
         else
-            line__notice_unfinished(&device->notices, procedure->name, err);
+            line__notice_unfinished(&device->notices, procedure->name, err->text);
         return status;
     }
     lf_log_info(device->host->instrument, "'%s' was interrupted and is ended now", procedure->name);
-    line__notice_unfinished(&device->notices, procedure->name, NULL);
+    line__notice_finished(&device->notices, procedure->name);
     if (device->unfinished.procedure == procedure)
         forget_unfinished(device);
     return LF_OK;
@@ -368,7 +368,7 @@ static enum lf_status run_procedure(struct line *device, const struct lf_line_pr
     if (unfinished)
         remember_unfinished(device, procedure, inputs, err);
     else if (device->unfinished.procedure == procedure) {
-        line__notice_unfinished(&device->notices, procedure->name, NULL);
+        line__notice_finished(&device->notices, procedure->name);
         forget_unfinished(device);
     }
     return status;

@@ -57,19 +57,21 @@ void line__notice_connect(struct lf_line_notices *notices, enum lf_status status
     }
 }
 
-void line__notice_unfinished(struct lf_line_notices *notices, const char *procedure,
-                             const struct lf_error *err)
+void line__notice_finished(struct lf_line_notices *notices, const char *procedure)
+{
+    char about[ABOUT_ROOM];
+    snprintf(about, sizeof about, "procedure %.90s", procedure);
+    concern(notices, about, true, NULL, NULL);
+}
+
+void line__notice_unfinished(struct lf_line_notices *notices, const char *procedure, const char *why)
 {
     char about[ABOUT_ROOM], text[LF_ERROR_TEXT + 160];
     snprintf(about, sizeof about, "procedure %.90s", procedure);
-    if (!err) {
-        concern(notices, about, true, NULL, NULL);
-        return;
-    }
     snprintf(
         text, sizeof text,
         "the procedure '%.60s' was not ended as its profile wants (finally): something may still run. %s",
-        procedure, err->text);
+        procedure, why);
     concern(notices, about, true, text,
             "Look at the instrument and stop it there. The agent tries again at the next connection and when "
             "the procedure runs");

@@ -21,8 +21,9 @@ void line__notice_unmatched(struct lf_line_notices *notices, struct lf_slice lin
 void line__notice_pending(struct lf_line_notices *notices);
 /* Every result of connect. */
 void line__notice_connect(struct lf_line_notices *notices, enum lf_status status, const struct lf_error *err);
-/* A row of `finally` could not be done; err NULL: now it was. */
-void line__notice_unfinished(struct lf_line_notices *notices, const char *procedure,
-                             const struct lf_error *err);
+/* A row of `finally` could not be done, for this reason. */
+void line__notice_unfinished(struct lf_line_notices *notices, const char *procedure, const char *why);
+/* Now it was, or it was never in doubt. */
+void line__notice_finished(struct lf_line_notices *notices, const char *procedure);
 
 #endif

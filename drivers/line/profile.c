@@ -169,6 +169,10 @@ void lf_profile_describe(const struct lf_line_profile *profile, FILE *out)
         const struct lf_line_procedure *procedure = &profile->procedures[i];
         describe_item(procedure->name, lf_repeat_name(procedure->repeat), procedure->help, out);
         describe_inputs(&procedure->inputs, out);
+        for (size_t k = 0; k < procedure->final_count; k++)
+            fprintf(out, "      ends in any case with %s\n", procedure->finals[k].command_name);
+        if (procedure->sign)
+            fprintf(out, "      the sample was changed: %s\n", procedure->sign);
     }
     if (profile->listen_count)
         fprintf(out, "unsolicited messages\n");
