@@ -394,6 +394,7 @@ enum lf_status line__dialogue_insist(struct lf_line_dialogue *dialogue, const st
         struct lf_buffer wire = {0};
         struct lf_error blind;
         size_t written;
+        line__dialogue_drop(dialogue);
         if (line__dialogue_wire(dialogue, command, inputs, &wire, &blind) == LF_OK)
             line__dialogue_send(dialogue, lf_buffer_slice(&wire), &written, &blind);
         lf_buffer_free(&wire);

@@ -44,6 +44,7 @@ struct lf_line_dialogue {
     int64_t last_end;       /* when the last reply ended, for the pause */
     uint64_t dropped;       /* units that matched nothing */
     bool expecting;         /* a command without a reply was sent just now: what comes may answer it */
+    bool mute;              /* the last command got no byte in answer */
     bool garbled;           /* the reply that was read last could not be understood */
     struct lf_line_report report;
     const struct lf_line_command *misread; /* whose replies could not be understood, */

@@ -4,6 +4,7 @@
 #include "base/setting.h"
 #include "base/units.h"
 #include "drivers/line/show.h"
+#include "drivers/line/unsolicited.h"
 
 #include <string.h>
 
@@ -37,6 +38,7 @@ enum lf_status line__dialogue_fill(struct lf_line_dialogue *dialogue, int64_t de
     enum lf_status status = lf_stream_read(dialogue->stream, room, CHUNK, deadline, &got, err);
     if (status != LF_OK)
         return status;
+    dialogue->mute = false;
     dialogue->in.len += got;
     dialogue->in.data[dialogue->in.len] = '\0';
     trace(dialogue, LF_TRACE_RECEIVED, lf_slice(dialogue->in.data + dialogue->in.len - got, got));
@@ -64,7 +66,8 @@ static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, 
 {
     char room[LF_SHOW_ROOM], time[32];
     lf_duration_format(waited, time, sizeof time);
-    if (!dialogue->in.len)
+    dialogue->mute = !dialogue->in.len;
+    if (dialogue->mute)
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer within %s on %s", time,
                        lf_stream_name(dialogue->stream));
     return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s after '%s'", time,
@@ -97,6 +100,7 @@ enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const stru
 void line__dialogue_drop(struct lf_line_dialogue *dialogue)
 {
     trace(dialogue, LF_TRACE_DROPPED, lf_buffer_slice(&dialogue->in));
+    line__unsolicited_dropped(dialogue, lf_buffer_slice(&dialogue->in));
     lf_buffer_clear(&dialogue->in);
 }
 

@@ -6,6 +6,7 @@
 #include "drivers/line/dialogue_io.h"
 #include "drivers/line/reply_match.h"
 #include "drivers/line/show.h"
+#include "drivers/line/unsolicited.h"
 
 #include <string.h>
 
@@ -41,14 +42,27 @@ static enum lf_status await_handshake(struct lf_line_dialogue *dialogue,
         status = unit.why
                      ? LF_MISMATCH
                      : line__reply_first_match(dialogue->profile, &command->expects, unit.body, values, err);
-        if (status == LF_MISMATCH)
+        if (status == LF_MISMATCH) {
             hear(heard, dialogue, lf_slice(dialogue->in.data, unit.used));
+            line__unsolicited_dropped(dialogue, lf_slice(dialogue->in.data, unit.used));
+        }
         lf_buffer_consume(&dialogue->in, unit.used);
         if (status != LF_MISMATCH)
             return status;
     }
     return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
                    "the instrument keeps sending and does not answer the handshake");
+}
+
+/* What has arrived so far, without waiting; a device that never pauses is not read for ever. */
+static enum lf_status drop_arrived(struct lf_line_dialogue *dialogue, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    line__dialogue_drop(dialogue);
+    while (status == LF_OK && dialogue->in.len <= dialogue->profile->max_reply)
+        status = line__dialogue_fill(dialogue, lf_deadline_in(0), err);
+    line__dialogue_drop(dialogue);
+    return status == LF_TIMEOUT ? LF_OK : status;
 }
 
 static bool is_mute_or_strange(enum lf_status status)
@@ -69,9 +83,8 @@ static enum lf_status handshake(struct lf_line_dialogue *dialogue, const struct 
         size_t written;
         if (attempt)
             status = line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
-        line__dialogue_drop(dialogue);
         if (status == LF_OK || status == LF_PROTOCOL)
-            status = lf_stream_drain(dialogue->stream, err);
+            status = drop_arrived(dialogue, err);
         if (status == LF_OK)
             status = line__dialogue_send(dialogue, lf_buffer_slice(&wire), &written, err);
         if (status == LF_OK)

@@ -387,6 +387,7 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
     if (status == LF_OK)
         status = command ? line__dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
                          : run_procedure(device, procedure, &inputs, outcome, err);
+    line__notice_answer(&device->notices, status != LF_OK && device->dialogue.mute, err);
     report_findings(device);
     return status;
 }

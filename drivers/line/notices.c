@@ -57,6 +57,16 @@ void line__notice_connect(struct lf_line_notices *notices, enum lf_status status
     }
 }
 
+void line__notice_answer(struct lf_line_notices *notices, bool mute, const struct lf_error *err)
+{
+    if (!mute && notices->unanswered >= FAILURES_MIN)
+        concern(notices, "answers", true, NULL, NULL);
+    notices->unanswered = mute ? notices->unanswered + 1 : 0;
+    if (notices->unanswered >= FAILURES_MIN)
+        concern(notices, "answers", true, err->text,
+                "It is connected and does not answer: look at its power, and at what is set in it");
+}
+
 void line__notice_finished(struct lf_line_notices *notices, const char *procedure)
 {
     char about[ABOUT_ROOM];

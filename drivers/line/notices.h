@@ -11,7 +11,8 @@ struct lf_line_notices {
     uint64_t unmatched, told; /* lines that nothing matches, and how many of them people know of */
     int64_t told_at;          /* monotonic */
     char last[LF_SHOW_ROOM + 120];
-    int failures; /* to connect, in a row */
+    int failures;   /* to connect, in a row */
+    int unanswered; /* commands, in a row */
 };
 
 /* A line was dropped. The first ones are reported at once, later ones every few seconds: an instrument that
@@ -21,6 +22,9 @@ void line__notice_unmatched(struct lf_line_notices *notices, struct lf_slice lin
 void line__notice_pending(struct lf_line_notices *notices);
 /* Every result of connect. */
 void line__notice_connect(struct lf_line_notices *notices, enum lf_status status, const struct lf_error *err);
+/* After every action: did its last command get any answer? Profiles without a handshake connect to an
+ * instrument that is switched off. */
+void line__notice_answer(struct lf_line_notices *notices, bool mute, const struct lf_error *err);
 /* A row of `finally` could not be done, for this reason. */
 void line__notice_unfinished(struct lf_line_notices *notices, const char *procedure, const char *why);
 /* Now it was, or it was never in doubt. */

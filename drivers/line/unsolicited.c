@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-enum { REPORT_SILENCE_MS = 10000, NAME_ROOM = 128 };
+/* DROPPED_LOOKS_MAX: lines that are looked at when many are dropped at once. */
+enum { REPORT_SILENCE_MS = 10000, NAME_ROOM = 128, DROPPED_LOOKS_MAX = 50 };
 
 /* ---- lines that match nothing ---- */
 
@@ -35,6 +36,35 @@ void line__unsolicited_drop_rest(struct lf_line_dialogue *dialogue)
     if (dialogue->in.len)
         drop_unit(dialogue, lf_buffer_slice(&dialogue->in), nothing_matches);
     line__dialogue_drop(dialogue);
+}
+
+static bool matches(const struct lf_line_dialogue *dialogue, const struct lf_line_patterns *patterns,
+                    struct lf_slice line)
+{
+    return line__reply_first_match(dialogue->profile, patterns, line, NULL, &(struct lf_error){0}) == LF_OK;
+}
+
+static bool looks_like_a_result(const struct lf_line_dialogue *dialogue, struct lf_slice line)
+{
+    const struct lf_line_profile *profile = dialogue->profile;
+    for (size_t i = 0; i < profile->listen_count; i++)
+        if (matches(dialogue, &profile->listens[i].matches, line))
+            return profile->listens[i].form != LF_FORM_NONE;
+    return false;
+}
+
+void line__unsolicited_dropped(struct lf_line_dialogue *dialogue, struct lf_slice bytes)
+{
+    struct lf_line_frame unit;
+    for (int i = 0;
+         i < DROPPED_LOOKS_MAX && dialogue->profile->listen_count
+         && line__frame_find(&dialogue->profile->ending, bytes, false, &unit) != LF_FRAME_MORE && unit.used;
+         i++) {
+        if (!unit.why && looks_like_a_result(dialogue, unit.body))
+            drop_unit(dialogue, unit.body,
+                      "it came before the instrument was in step: a result, or a late reply; print it again");
+        bytes = lf_slice(bytes.data + unit.used, bytes.len - unit.used);
+    }
 }
 
 /* ---- reports of many lines ---- */
@@ -100,12 +130,6 @@ void line__unsolicited_forget(struct lf_line_dialogue *dialogue)
                        &err)
                != LF_OK)
         close_report(&dialogue->report);
-}
-
-static bool matches(const struct lf_line_dialogue *dialogue, const struct lf_line_patterns *patterns,
-                    struct lf_slice line)
-{
-    return line__reply_first_match(dialogue->profile, patterns, line, NULL, &(struct lf_error){0}) == LF_OK;
 }
 
 /* A line that looks like the first one opens a part of the report with a last line of its own. */

@@ -50,6 +50,7 @@ enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, struct lf_error 
 enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
                                      bool *readable, struct lf_error *err);
 const char *__wrap_lf_stream_name(const struct lf_stream *stream);
+void __wrap_lf_stream_watch(struct lf_stream *stream, const struct lf_cancel *cancel);
 
 enum lf_status __wrap_lf_stream_open(const char *spec, const char *line, int64_t deadline,
                                      const struct lf_cancel *cancel, struct lf_stream **stream,
@@ -125,6 +126,11 @@ enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_w
         return LF_OK;
     fuzz_clock_to(deadline);
     return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "nothing came");
+}
+
+void __wrap_lf_stream_watch(struct lf_stream *stream, const struct lf_cancel *cancel)
+{
+    (void)stream, (void)cancel;
 }
 
 const char *__wrap_lf_stream_name(const struct lf_stream *stream)
@@ -262,9 +268,9 @@ static void act_all(const struct lf_line_profile *profile)
     MUST(line__dialogue_open(&bench.dialogue, "tcp:fuzzed:1", LF_NEVER, &err) == LF_OK, "%s", err.text);
     for (int actions = 0; actions < ACTIONS_MAX && bench.input.left && !bench.unplugged; actions++)
         act(profile);
+    line__dialogue_close(&bench.dialogue); /* an unfinished report becomes a finding */
     MUST(lf_findings_report(&bench.findings, &host, &err) == LF_OK, "%s", err.text);
     lf_findings_free(&bench.findings);
-    line__dialogue_close(&bench.dialogue);
 }
 
 static struct lf_line_profile **load_shipped(void)

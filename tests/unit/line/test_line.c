@@ -243,6 +243,22 @@ static void chatter(void)
     end(&d);
 }
 
+static const char *profile_file(const char *name, const char *text)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/%s.profile", unit_folder(), name);
+    FILE *file = fopen(path, "w");
+    NEED(file && fputs(text, file) >= 0 && fclose(file) == 0);
+    return path;
+}
+
+static const char *mute_profile(void)
+{
+    return profile_file("mute",
+                        "[line]\nsend_end = '<CR>'\nreply = line '<CR>'\nquiet = 1s\n[command weigh]\n"
+                        "class = safe\nsend = 'W'\nexpect = '{v:int}'\n");
+}
+
 /* One failure is ordinary; the second is told, and taken back when it answers. */
 static void does_not_answer(void)
 {
@@ -262,6 +278,35 @@ static void does_not_answer(void)
     end(&d);
 }
 
+/* Without a handshake an instrument that is switched off is connected all the same. */
+static void connected_and_mute(void)
+{
+    DEVICE(mute_profile(), {E("W\r")}, {E("W\r")}, {E("W\r"), R("7\r")});
+    struct lf_outcome outcome = {0};
+    CHECK_INT(connect_device(&d), LF_OK);
+    CHECK_INT(act(&d, LF_ACTION_ASK, "weigh", &outcome), LF_TIMEOUT);
+    CHECK_INT(d.host.concerns, 0);
+    CHECK_INT(act(&d, LF_ACTION_ASK, "weigh", &outcome), LF_TIMEOUT);
+    CHECK_STR(d.host.about, "answers");
+    CHECK(d.host.stands);
+    CHECK_INT(act(&d, LF_ACTION_ASK, "weigh", &outcome), LF_OK);
+    CHECK_STR(d.host.concern, "over");
+    lf_outcome_free(&outcome);
+    end(&d);
+}
+
+/* A late reply may look like a line of the Print key, so it is no result; but nothing is dropped in silence.
+ */
+static void dropped_while_out_of_step(void)
+{
+    DEVICE("mt-sics", {E("@\r\n"), R("S S      12.34 g\r\nI4 A \"1\"\r\n")});
+    CHECK_INT(connect_device(&d), LF_OK);
+    CHECK_INT(d.host.found, 0);
+    CHECK_HAS(d.host.concern, "'S S      12.34 g'");
+    CHECK_HAS(d.host.concern, "print it again");
+    end(&d);
+}
+
 /* ---- what must not run on ---- */
 
 static const char pump[] =
@@ -278,11 +323,7 @@ static const char pump[] =
 
 static const char *pump_profile(void)
 {
-    static char path[300];
-    snprintf(path, sizeof path, "%s/pump.profile", unit_folder());
-    FILE *file = fopen(path, "w");
-    NEED(file && fputs(pump, file) >= 0 && fclose(file) == 0);
-    return path;
+    return profile_file("pump", pump);
 }
 
 #define ID                                                                                                   \
@@ -465,6 +506,8 @@ UNIT_TESTS("line", {"a procedure reads a weight", weighs},
            {"lines that nothing matches are told to people", lines_that_nothing_matches},
            {"an instrument that chatters is told now and then, with the count", chatter},
            {"an instrument that cannot be reached is told from the second time on", does_not_answer},
+           {"an instrument that is connected and does not answer is told", connected_and_mute},
+           {"a result that is dropped while out of step is told", dropped_while_out_of_step},
            {"after a crash what must not run on is ended, before a person decides", ended_after_a_crash},
            {"after a lost connection what must not run on is ended at the next one",
             ended_after_a_lost_connection},
