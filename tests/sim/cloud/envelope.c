@@ -18,6 +18,7 @@ static char *eventbridge(const struct sim *sim, const struct sim_event *event)
     char time[LF_TIME_TEXT], source[200];
     cJSON *json = cJSON_CreateObject();
     lf_time_format(event->wall_ms, time);
+    snprintf(strchr(time, '.'), 8, "Z"); /* whole seconds, unlike detail.createdAt */
     snprintf(source, sizeof source, "aws.partner/benchling.com/%s/simulator", sim->options.site);
     sim_set_text(json, "version", "0");
     sim_set_text(json, "id", event->aws_id);

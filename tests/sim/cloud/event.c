@@ -91,12 +91,21 @@ static bool drop_largest(cJSON *detail, cJSON *resource)
     return true;
 }
 
+/* With microseconds and an offset, as real events have it. Overwritten by the next call. */
+static const char *created_at(void)
+{
+    static char text[LF_TIME_TEXT];
+    lf_time_format(lf_clock_wall_ms(), text);
+    snprintf(text + strlen(text) - 1, 10, "000+00:00"); /* in place of the Z */
+    return text;
+}
+
 static cJSON *detail_json(const struct sim_news *news, const char *type, const char *id)
 {
     cJSON *detail = cJSON_CreateObject(), *resource = cJSON_Duplicate(news->resource, true);
     const cJSON *name;
     sim_set_text(detail, "id", id);
-    sim_stamp(detail, "createdAt");
+    sim_set_text(detail, "createdAt", created_at());
     sim_set_bool(detail, "deprecated", false);
     sim_set_text(detail, "eventType", type);
     sim_array(detail, "excludedProperties");

@@ -22,6 +22,35 @@ static cJSON *person(const char *id)
     return json;
 }
 
+/* A task as its events carry it, which is not as the API shows it: without dates and links. The members are
+ * those of an event that a real tenant sent. */
+static cJSON *event_json(const cJSON *task)
+{
+    static const char *const members[] = {"id",
+                                          "fields",
+                                          "schema",
+                                          "status",
+                                          "creator",
+                                          "assignee",
+                                          "displayId",
+                                          "clonedFrom",
+                                          "scheduledOn",
+                                          "archiveRecord",
+                                          "executionType",
+                                          "workflowOutputs",
+                                          "workflowTaskGroup"};
+    cJSON *json = cJSON_CreateObject(), *origin = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        sim_set(json, members[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(task, members[i]), true));
+    sim_set_text(origin, "originId", NULL);
+    sim_set_text(origin, "originType", "API");
+    sim_set_text(origin, "application", "PROCESSES");
+    sim_set_text(origin, "originModalUuid", NULL);
+    sim_set(json, "creationOrigin", origin);
+    sim_set(json, "executionOrigin", cJSON_CreateNull());
+    return json;
+}
+
 /* "v2.workflowTask.<what>"; field: the changed member, "fields" for all of the names in `fields`. */
 static void emit(struct sim *sim, const struct sim_item *task, const char *what, const char *member,
                  const cJSON *fields)
@@ -38,10 +67,11 @@ static void emit(struct sim *sim, const struct sim_item *task, const char *what,
     }
     struct sim_news news = {.type = type,
                             .key = "workflowTask",
-                            .resource = task->json,
+                            .resource = event_json(task->json),
                             .schema = lf_json_at(task->json, "schema"),
                             .updates = updates};
     sim_event_emit(sim, &news);
+    cJSON_Delete((cJSON *)news.resource);
     cJSON_Delete(updates);
 }
 
