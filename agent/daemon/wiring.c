@@ -6,6 +6,7 @@
  */
 #include "agent/daemon/wiring.h"
 
+#include "agent/daemon/filters.h"
 #include "agent/daemon/starts.h"
 #include "agent/daemon/status.h"
 #include "base/clock.h"
@@ -42,6 +43,7 @@ struct agent {
     struct lf_transfer *transfer;
     struct lf_context context; /* cloud, intake, jobs, link and the rest live here */
     struct lf_server *server;
+    struct lf_texts former; /* filters of earlier configurations */
     struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
@@ -58,6 +60,12 @@ static void reported(void *context)
     if (agent->context.outbox)
         lf_outbox_kick(agent->context.outbox);
     lf_wake_up(&agent->changed);
+}
+
+static void reread(void *context)
+{
+    struct agent *agent = context;
+    lf_intake_kick(agent->context.intake);
 }
 
 static enum lf_status take_command(void *context, const struct lf_message *message, bool *taken,
@@ -87,6 +95,12 @@ static void online(void *context)
     lf_intake_connected(agent->context.intake);
     status_queue(&agent->context);
     lf_outbox_online(agent->context.outbox);
+}
+
+static void unsubscribed(void *context)
+{
+    struct agent *agent = context;
+    filters_settle(agent->context.journal, &agent->context.config->link);
 }
 
 static void duplicate(void *context)
@@ -254,6 +268,7 @@ static enum lf_status open_work(struct agent *agent, struct lf_error *err)
         .journal = agent->context.journal,
         .cloud = agent->context.cloud,
         .reported = reported,
+        .reread = reread,
         .context = agent,
     };
     enum lf_status status = lf_jobs_open(&options, &agent->context.jobs, err);
@@ -270,13 +285,17 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     enum lf_status status = lf_outbox_open(agent->context.journal, &agent->context.outbox, err);
     if (status == LF_OK && config->commands)
         status = lf_commands_open(&agent->context, &agent->context.commands, err);
+    if (status == LF_OK)
+        status = filters_note(agent->context.journal, config, &agent->former, err);
     struct lf_link_options options = {.will_payload = STATUS_LOST,
+                                      .former = &agent->former,
                                       .goodbye_payload = STATUS_STOPPED,
                                       .folder = agent->context.config->agent.state_dir,
                                       .duplicate_payload = STATUS_DUPLICATE};
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,
                                   .online = online,
+                                  .unsubscribed = unsubscribed,
                                   .published = published,
                                   .concern = link_concern,
                                   .given_up = link_given_up,
@@ -448,6 +467,7 @@ bool agent_close(struct agent *agent)
     if (context->outbox)
         lf_outbox_attach(context->outbox, NULL);
     lf_link_close(context->link);
+    filters_free(&agent->former);
     lf_intake_close(context->intake);
     for (size_t i = 0; i < count; i++)
         lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));

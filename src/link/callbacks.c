@@ -87,6 +87,24 @@ static bool copy_properties(struct incoming *to, const mosquitto_property *prope
     return true;
 }
 
+/* Does a message on this topic come because of this filter? A shared one has its group in front. */
+static bool fits(const char *filter, const char *topic)
+{
+    const char *own = !strncmp(filter, "$share/", 7) ? strchr(filter + 7, '/') : NULL;
+    bool match = false;
+    mosquitto_topic_matches_sub(own ? own + 1 : filter, topic, &match);
+    return match;
+}
+
+static bool is_asked(const struct lf_link *link, const char *topic)
+{
+    const struct lf_texts *events = &link->config->topics;
+    bool asked = link->config->command_topic && !strcmp(topic, link->config->command_topic);
+    for (size_t i = 0; !asked && i < events->count; i++)
+        asked = fits(events->items[i], topic);
+    return asked;
+}
+
 static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
                        const mosquitto_property *properties)
 {
@@ -108,6 +126,7 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
         link->out_of_memory = true;
         return;
     }
+    incoming->message.unasked = !is_asked(link, incoming->topic);
     link->batch_count++;
     link->batch_bytes += incoming->message.payload.len;
     lf_mutex_lock(&link->mutex);
@@ -166,6 +185,27 @@ static void note_expiry(const struct lf_link *link, const mosquitto_property *pr
                     (unsigned)kept, (unsigned)wanted);
 }
 
+/* First of all: what still comes on former filters is marked as unasked. */
+static void unsubscribe(struct lf_link *link)
+{
+    const struct lf_texts *former = link->options.former;
+    link->leaving = 0;
+    for (size_t i = 0; former && i < former->count; i++) {
+        if (mosquitto_unsubscribe_v5(link->mosq, NULL, former->items[i], NULL) != MOSQ_ERR_SUCCESS)
+            link->out_of_memory = true; /* filters were checked: only memory can run out */
+        link->leaving++;
+    }
+}
+
+static void on_unsubscribe(struct mosquitto *mosq, void *context, int mid,
+                           const mosquitto_property *properties)
+{
+    (void)mosq, (void)mid, (void)properties;
+    struct lf_link *link = context;
+    if (link->leaving > 0 && --link->leaving == 0 && link->hooks.unsubscribed)
+        link->hooks.unsubscribed(link->hooks.context);
+}
+
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
                        const mosquitto_property *properties)
 {
@@ -188,6 +228,7 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
     note_retain(link, properties);
     note_expiry(link, properties);
     link->session_present = flags & 1;
+    unsubscribe(link);
     link__session_subscribe(link);
 }
 
@@ -291,6 +332,7 @@ void link__session_callbacks(struct lf_link *link)
     mosquitto_disconnect_v5_callback_set(link->mosq, on_disconnect);
     mosquitto_message_v5_callback_set(link->mosq, on_message);
     mosquitto_subscribe_v5_callback_set(link->mosq, on_subscribe);
+    mosquitto_unsubscribe_v5_callback_set(link->mosq, on_unsubscribe);
     mosquitto_publish_v5_callback_set(link->mosq, on_publish);
     mosquitto_log_callback_set(link->mosq, on_log);
 }

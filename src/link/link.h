@@ -29,6 +29,8 @@ struct lf_link_options {
     const char *will_payload;      /* retained last will on config->status_topic, QoS 1 */
     const char *goodbye_payload;   /* left there at a clean stop; NULL: the last will is published instead */
     const char *duplicate_payload; /* left there when yielding to another agent of the same name */
+    const struct lf_texts *former; /* filters of an earlier configuration that the broker may still hold for
+                                      this client: they are unsubscribed at each connect. NULL: none */
     const char *folder;  /* where a socket for the way through a proxy may be made; as short as can be */
     int64_t max_message; /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
     int receive_maximum; /* messages that the broker may send before they are acknowledged: bounds a batch.
@@ -39,6 +41,7 @@ struct lf_message { /* borrowed for the callback */
     const char *topic;
     struct lf_slice payload;
     bool retained, too_large;
+    bool unasked; /* its topic fits no filter of the configuration: left from an earlier one */
     int64_t too_large_size;
     const char *response_topic;  /* MQTT 5; NULL: none */
     const char *user;            /* MQTT 5 user property "user" or "who", which anyone can set; NULL: none */
@@ -58,6 +61,8 @@ struct lf_link_hooks {
      * when refused subscriptions were tried again. */
     void (*online)(void *context);
     void (*offline)(void *context, const struct lf_error *why);
+    /* The broker has forgotten all former filters. May be NULL. */
+    void (*unsubscribed)(void *context);
     /* Another agent has the same name or client id: the `duplicate` of lf_link_health has changed. */
     void (*duplicate)(void *context);
     /* What became of a publication given with a ticket above 0. */

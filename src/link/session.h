@@ -98,6 +98,7 @@ struct lf_link {
     const char *silent_filter; /* an earlier session ended while this was asked for; NULL: none did */
     const char *asked_filter;  /* the one that is not answered yet; NULL: none */
     int64_t connected_at;      /* monotonic; 0: this session is not up yet */
+    size_t leaving;            /* former filters whose end the broker has not confirmed */
     bool made_progress;        /* this session has committed a batch, or lasted for a while */
     bool tagged;               /* our own tag has been on the status topic */
     long tags_sent,
