@@ -36,6 +36,15 @@ enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_even
                                          struct lf_error *err);
 void lf_event_free(struct lf_event *event);
 
+/* The digest of what the event says, in whatever envelope and order. */
+enum lf_status lf_event_digest(const struct lf_event *event, char digest[LF_SHA256_HEX],
+                               struct lf_error *err);
+/* Does it have its resource with nothing left out? */
+bool lf_event_is_whole(const struct lf_event *event);
+/* The event with its resource as the API has it, and nothing left out. *whole is owned. */
+enum lf_status lf_event_with(const struct lf_event *event, const cJSON *resource, struct lf_event **whole,
+                             struct lf_error *err);
+
 /* Does a route's `on` name this event? "automationInputGenerator.completed" matches v2, v2-beta and
  * v2-alpha; "v2.automation..." only that version. A trailing ".*" or "*" matches a family
  * ("workflowTask.updated.*"). */

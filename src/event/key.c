@@ -1,6 +1,5 @@
 #include "event/key.h"
 
-#include "base/clock.h"
 #include "event/kind.h"
 
 #include <inttypes.h>
@@ -30,31 +29,18 @@ static char *finish(struct lf_buffer *key, bool ok)
 
 struct happening {
     const char *name, *resource, *state;
-    const char *outcome, *moment; /* more of the state; NULL: not part of it */
+    const char *outcome; /* more of the state; NULL: not part of it */
 };
 
 static char *spell(const struct happening *it)
 {
     struct lf_buffer key = {0};
     return finish(&key, add(&key, "", it->name) && add(&key, "|", it->resource) && add(&key, "|", it->state)
-                            && (!it->outcome || add(&key, ",", it->outcome))
-                            && (!it->moment || add(&key, "@", it->moment)));
-}
-
-/* A time begins with a digit, a step with 't'. NULL: the event does not say. */
-static const char *moment(const struct lf_event *event, char step[32])
-{
-    int64_t ms;
-    const char *modified = lf_json_text(event->payload, "modifiedAt");
-    if (modified && lf_time_parse(modified, &ms) == LF_OK)
-        return modified;
-    snprintf(step, 32, "t%" PRId64, event->created_ms / LF_KEY_MOMENT_MS);
-    return event->created_at ? step : NULL;
+                            && (!it->outcome || add(&key, ",", it->outcome)));
 }
 
 /* Fills in the state. False: the event lacks what that needs. */
-static bool has_state(const struct lf_event *event, enum lf_event_state state, struct happening *it,
-                      char step[32])
+static bool has_state(const struct lf_event *event, enum lf_event_state state, struct happening *it)
 {
     switch (state) {
     case LF_STATE_FILE:
@@ -66,28 +52,46 @@ static bool has_state(const struct lf_event *event, enum lf_event_state state, s
         it->state = lf_json_text(event->payload, "status.id");
         if (!it->state)
             it->state = lf_json_text(event->payload, "status");
-        it->moment = moment(event, step);
-        return it->state && it->moment;
-    case LF_STATE_MOMENT: it->state = moment(event, step); return it->state;
+        return it->state;
+    case LF_STATE_MOMENT: it->state = ""; return true;
     case LF_STATE_ONCE: break;
     }
     it->state = "once";
     return true;
 }
 
-char *lf_key_event(const struct lf_event *event)
+/* False: the event is known only by its id. */
+static bool happening_of(const struct lf_event *event, struct happening *it)
 {
     const struct lf_event_kind *kind = event__kind_find(event->name);
-    struct happening it = {.name = event->name, .resource = event->resource_id};
-    char step[32];
-    if (!kind || !it.resource || !*it.resource || !has_state(event, kind->state, &it, step))
+    *it = (struct happening){.name = event->name, .resource = event->resource_id};
+    return kind && it->resource && *it->resource && event->payload && has_state(event, kind->state, it);
+}
+
+char *lf_key_event(const struct lf_event *event)
+{
+    struct happening it;
+    if (!happening_of(event, &it))
         it = (struct happening){.name = event->name, .resource = "", .state = event->id};
     return spell(&it);
 }
 
+bool lf_key_recurs(const struct lf_event *event)
+{
+    const struct lf_event_kind *kind = event__kind_find(event->name);
+    struct happening it;
+    return happening_of(event, &it) && (kind->state == LF_STATE_STATUS || kind->state == LF_STATE_MOMENT);
+}
+
+char *lf_key_occurrence(const char *happening, const char *event_id)
+{
+    struct lf_buffer key = {0};
+    return finish(&key, lf_buffer_text(&key, happening) == LF_OK && add(&key, "@", event_id));
+}
+
 char *lf_key_generator_file(const char *generator, const char *file)
 {
-    return spell(&(struct happening){"automationInputGenerator.completed", generator, file, NULL, NULL});
+    return spell(&(struct happening){"automationInputGenerator.completed", generator, file, NULL});
 }
 
 /* ---- jobs ---- */

@@ -8,8 +8,8 @@
 enum lf_event_state {
     LF_STATE_ONCE,   /* nothing: it happens once to a resource */
     LF_STATE_FILE,   /* the file, and how its processing ended */
-    LF_STATE_STATUS, /* the new status, and when */
-    LF_STATE_MOMENT, /* when */
+    LF_STATE_STATUS, /* the new status; it can be reached again */
+    LF_STATE_MOMENT, /* nothing: it happens again and again */
 };
 
 /* An event type that Labferry knows. */

@@ -15,8 +15,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NAMES_MAX = 200, BAD_BODY_MAX = 256 * 1024 };
+enum {
+    ALSO_MAX = 12, /* "~", 8 digits and the end */
+    NAMES_MAX = 200,
+    BAD_BODY_MAX = 256 * 1024,
+};
 
 enum lf_status lf_intake_open(const struct lf_intake_options *options, struct lf_intake **out,
                               struct lf_error *err)
@@ -67,6 +72,11 @@ bool intake__count_first(struct lf_intake *intake, cJSON *counts, const char *na
         lf_json_set_int(counts, name, 1);
     lf_mutex_unlock(&intake->mutex);
     return first;
+}
+
+static const char *source_of(enum intake_way way)
+{
+    return way == INTAKE_LIST ? "poll" : "mqtt";
 }
 
 void intake__stands(struct lf_intake *intake, const char *about, const char *text, const char *todo)
@@ -122,25 +132,68 @@ static enum lf_status keep_bad(struct lf_intake *intake, const char *source, con
     return status == LF_EXISTS ? LF_OK : status;
 }
 
-static enum lf_status store(struct lf_intake *intake, const struct lf_event *event, const char *source,
-                            struct lf_slice message, bool lacking, struct lf_error *err)
+/* A message with the id of another event, which says something else, must not hide that one, or be hidden by
+ * it: it gets a row of its own. One of the two may be forged or broken, unless one of them leaves something
+ * out. */
+static enum lf_status store_also(struct lf_intake *intake, const struct lf_event *event,
+                                 struct lf_event_row *row, struct lf_error *err)
 {
-    char *key = lf_key_event(event);
-    if (!key)
-        return lf_fail_memory(err, "storing an event");
-    struct lf_event_row row = {
-        .id = event->id,
-        .key = key,
-        .type = event->type,
-        .resource_id = event->resource_id,
-        .source = (char *)source,
-        .created_ms = event->created_ms,
-        .received_ms = lf_clock_best_ms(),
-        .fate = lacking ? LF_FATE_REREAD : LF_FATE_UNROUTED,
-        .body = (char *)message.data,
-        .body_len = message.len,
-    };
-    enum lf_status status = lf_journal_event_add(intake->journal, &row, err);
+    struct lf_event_row known;
+    struct lf_event *first = NULL;
+    struct lf_error ignored;
+    enum lf_status status = lf_journal_event_get(intake->journal, event->id, &known, err);
+    if (status != LF_OK)
+        return status;
+    bool whole = lf_event_is_whole(event)
+                 && lf_event_decode_completed(lf_slice(known.body, known.body_len), &first, &ignored) == LF_OK
+                 && lf_event_is_whole(first);
+    lf_event_free(first);
+    lf_event_row_free(&known);
+    snprintf(row->id, strlen(event->id) + ALSO_MAX, "%s" LF_EVENT_ALSO "%.8s", event->id, row->digest);
+    status = lf_journal_event_add(intake->journal, row, err);
+    if (status != LF_OK || !whole)
+        return status;
+    char text[300];
+    snprintf(text, sizeof text,
+             "two messages with the event id %.80s say different things; both were taken in. One of them is "
+             "not what Benchling sent",
+             event->id);
+    struct lf_concern concern =
+        {.source = INTAKE_CONCERN,
+         .about = "one id, two events",
+         .text = text,
+         .todo = "Compare them (`labferry events`, `labferry event ID`), and look who may publish on the "
+                 "topics of the events"};
+    lf_log_warning("intake", "%s", text);
+    return lf_journal_concern(intake->journal, &concern, err);
+}
+
+/* *id: the id of its row, owned. */
+static enum lf_status store(struct lf_intake *intake, const struct lf_event *event, enum intake_way way,
+                            struct lf_slice message, bool lacking, char **id, struct lf_error *err)
+{
+    char digest[LF_SHA256_HEX], *key = lf_key_event(event);
+    *id = malloc(strlen(event->id) + ALSO_MAX);
+    enum lf_status status = key && *id ? lf_event_digest(event, digest, err)
+                                       : lf_fail_memory(err, "storing an event");
+    if (status == LF_OK) {
+        struct lf_event_row row = {
+            .id = strcpy(*id, event->id),
+            .key = key,
+            .type = event->type,
+            .resource_id = event->resource_id,
+            .source = (char *)source_of(way),
+            .created_ms = event->created_ms,
+            .received_ms = lf_clock_best_ms(),
+            .fate = lacking ? LF_FATE_REREAD : LF_FATE_UNROUTED,
+            .body = (char *)message.data,
+            .body_len = message.len,
+            .digest = digest,
+        };
+        status = lf_journal_event_add(intake->journal, &row, err);
+        if (status == LF_MISMATCH)
+            status = store_also(intake, event, &row, err);
+    }
     free(key);
     return status;
 }
@@ -152,32 +205,35 @@ static void kick(void *intake, int64_t number, const char *text)
     lf_worker_kick(&((struct lf_intake *)intake)->poll.worker);
 }
 
-static const char *source_of(enum intake_way way)
+static enum lf_status take_new(struct lf_intake *intake, const struct lf_event *event, const char *id,
+                               bool lacking, struct lf_error *err)
 {
-    return way == INTAKE_LIST ? "poll" : "mqtt";
-}
-
-static enum lf_status take(struct lf_intake *intake, enum intake_way way, const struct lf_event *event,
-                           struct lf_slice message, int64_t *added, struct lf_error *err)
-{
-    bool lacking = (event->thin || event->excluded_count > 0 || !event->payload)
-                   && intake__routes_name(intake, event);
-    enum lf_status status = store(intake, event, source_of(way), message, lacking, err);
-    if (status == LF_OK || status == LF_EXISTS)
-        intake__proof_see(intake, event->id, event->type, way, status == LF_OK);
-    if (status == LF_EXISTS)
-        return LF_OK; /* resent: known, counted, nothing to do */
-    if (status != LF_OK)
-        return status;
-    *added += 1;
     if (event->deprecated && intake__count_first(intake, intake->deprecated, event->type))
         lf_log_warning("intake",
                        "Benchling has deprecated events of type %s: plan to change the routes that use them",
                        event->type);
     if (!lacking)
-        return intake__route(intake, event, err);
+        return intake__route(intake, event, id, err);
     lf_journal_after_commit(intake->journal, kick, intake, 0, NULL);
     return LF_OK;
+}
+
+static enum lf_status take(struct lf_intake *intake, enum intake_way way, const struct lf_event *event,
+                           struct lf_slice message, int64_t *added, struct lf_error *err)
+{
+    char *id;
+    bool lacking = !lf_event_is_whole(event) && intake__routes_name(intake, event);
+    enum lf_status status = store(intake, event, way, message, lacking, &id, err);
+    if (status == LF_OK || status == LF_EXISTS)
+        intake__proof_see(intake, event->id, event->type, way, status == LF_OK);
+    if (status == LF_OK) {
+        *added += 1;
+        status = take_new(intake, event, id, lacking, err);
+    } else if (status == LF_EXISTS) {
+        status = LF_OK; /* resent: known, counted, nothing to do */
+    }
+    free(id);
+    return status;
 }
 
 /* The list has no limit of size: an event that is too large for its envelope is complete there. */
@@ -204,6 +260,23 @@ enum lf_status intake__add(struct lf_intake *intake, enum intake_way way, const 
     return status;
 }
 
+/* The broker keeps a subscription of an earlier configuration until it is ended, and what it has queued for
+ * it. */
+static enum lf_status note_unasked(struct lf_intake *intake, const char *topic, struct lf_error *err)
+{
+    char text[400];
+    snprintf(text, sizeof text,
+             "a message on %.200s was ignored: the configuration does not name this topic. It comes from a "
+             "subscription of an earlier configuration, or one that the broker makes by itself",
+             topic);
+    struct lf_concern concern = {.source = INTAKE_CONCERN,
+                                 .about = "topic not configured",
+                                 .text = text,
+                                 .todo = "If its events are wanted, add the topic to link.topics"};
+    lf_log_warning("intake", "%s", text);
+    return lf_journal_concern(intake->journal, &concern, err);
+}
+
 static enum lf_status take_message(struct lf_intake *intake, const struct lf_message *message,
                                    struct lf_error *err)
 {
@@ -213,6 +286,8 @@ static enum lf_status take_message(struct lf_intake *intake, const struct lf_mes
                                 : LF_OK;
     if (status != LF_OK || taken)
         return status;
+    if (message->unasked)
+        return note_unasked(intake, message->topic, err);
     if (!message->too_large)
         return intake__add(intake, INTAKE_MQTT, message->topic, message->payload, NULL, err);
     char why[160]; /* only its size is known */

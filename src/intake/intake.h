@@ -41,6 +41,8 @@ enum lf_status lf_intake_batch(struct lf_intake *intake, const struct lf_message
 /* MQTT is connected. The broker may have dropped events before, so the list of events is asked soon. Any
  * thread. */
 void lf_intake_connected(struct lf_intake *intake);
+/* Events wait in the journal to be read again. Any thread. */
+void lf_intake_kick(struct lf_intake *intake);
 
 /* Counts by fate, deprecated types with counts, kinds of bad events. Returns owned. */
 cJSON *lf_intake_health(struct lf_intake *intake);

@@ -85,8 +85,10 @@ enum lf_status intake__routes_compile(struct lf_intake *intake, struct lf_error 
 void intake__routes_free(struct lf_intake *intake);
 /* Does any route's `on` name it, whatever its pattern says? */
 bool intake__routes_name(const struct lf_intake *intake, const struct lf_event *event);
-/* Makes the jobs of a stored event, in the caller's transaction, and settles its fate. */
-enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *event, struct lf_error *err);
+/* Makes the jobs of a stored event, in the caller's transaction, and settles its fate. row: the id of its
+ * row. */
+enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *event, const char *row,
+                             struct lf_error *err);
 
 /* poll.c */
 enum lf_status intake__poll_open(struct lf_intake *intake, struct lf_error *err);

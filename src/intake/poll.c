@@ -164,6 +164,11 @@ void lf_intake_connected(struct lf_intake *intake)
     lf_worker_kick(&poll->worker);
 }
 
+void lf_intake_kick(struct lf_intake *intake)
+{
+    lf_worker_kick(&intake->poll.worker);
+}
+
 cJSON *lf_intake_poll_health(struct lf_intake *intake)
 {
     struct intake_poll *poll = &intake->poll;

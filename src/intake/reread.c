@@ -1,5 +1,6 @@
-/* Events that lack properties (dropped for size, or a thin webhook): their resource is read from the API,
- * then they are routed. On the intake thread. */
+/* Events that lack properties (dropped for size, or a thin webhook), and those whose job found that the
+ * resource is not what they said: their resource is read from the API, then they are routed. On the intake
+ * thread. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud/cloud.h"
@@ -27,36 +28,19 @@ static enum lf_status read_resource(struct lf_intake *intake, const struct lf_ev
                    event->resource);
 }
 
-/* The event as it would have arrived with nothing left out. Returns owned text. */
-static char *completed(const struct lf_event *event, const cJSON *resource)
-{
-    cJSON *whole = cJSON_Duplicate(event->root, true);
-    cJSON *detail = cJSON_GetObjectItemCaseSensitive(whole, "detail");
-    char *text = NULL;
-    if (detail && lf_json_set(detail, event->resource, cJSON_Duplicate(resource, true))
-        && lf_json_set(detail, "excludedProperties", cJSON_CreateArray()))
-        text = lf_json_print(whole);
-    cJSON_Delete(whole);
-    return text;
-}
-
 static enum lf_status reread(struct lf_intake *intake, const struct lf_event_row *row, struct lf_error *err)
 {
     struct lf_event *event = NULL, *whole = NULL;
     cJSON *resource = NULL;
-    char *text = NULL;
-    enum lf_status status = lf_event_decode(lf_slice(row->body, row->body_len), &event, err);
+    enum lf_status status = lf_event_decode_completed(lf_slice(row->body, row->body_len), &event, err);
     if (status == LF_OK)
         status = read_resource(intake, event, &resource, err);
-    if (status == LF_OK && !(text = completed(event, resource)))
-        status = lf_fail_memory(err, "completing an event");
     if (status == LF_OK)
-        status = lf_event_decode_completed(lf_slice_text(text), &whole, err);
+        status = lf_event_with(event, resource, &whole, err);
     if (status == LF_OK)
         status = lf_journal_begin(intake->journal, err);
     if (status == LF_OK)
-        status = lf_journal_end(intake->journal, intake__route(intake, whole, err), err);
-    free(text);
+        status = lf_journal_end(intake->journal, intake__route(intake, whole, row->id, err), err);
     cJSON_Delete(resource);
     lf_event_free(event);
     lf_event_free(whole);

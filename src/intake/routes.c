@@ -51,6 +51,7 @@ bool intake__routes_name(const struct lf_intake *intake, const struct lf_event *
 struct routing {
     struct lf_intake *intake;
     const struct lf_event *event;
+    const char *row;   /* the id of its row */
     char *happening;   /* its key */
     enum lf_fate fate; /* the first of enum lf_fate that applies; LF_FATE_LOST: none so far */
     int64_t first;     /* the first job made of it; 0: none */
@@ -71,7 +72,7 @@ __attribute__((format(printf, 2, 3))) static void add_note(struct routing *routi
 static enum lf_status link_job(struct routing *routing, enum lf_fate fate, int64_t job, struct lf_error *err)
 {
     routing->fate = fate < routing->fate ? fate : routing->fate;
-    return lf_journal_event_job(routing->intake->journal, routing->event->id, fate, job, err);
+    return lf_journal_event_job(routing->intake->journal, routing->row, fate, job, err);
 }
 
 /* A processor that has completed wakes the collect job that waits for it. */
@@ -111,7 +112,7 @@ static enum lf_status new_job(struct routing *routing, const struct lf_config_ro
     const struct lf_event *event = routing->event;
     if (!routing->first)
         routing->first = job;
-    lf_log_info("intake", "event %s (%s) made %s job %lld%s%s", event->id, event->type, route->kind->name,
+    lf_log_info("intake", "event %s (%s) made %s job %lld%s%s", routing->row, event->type, route->kind->name,
                 (long long)job, route->instrument ? " for " : "", route->instrument ? route->instrument : "");
     return link_job(routing, LF_FATE_JOB, job, err);
 }
@@ -123,7 +124,7 @@ static enum lf_status take_route(struct routing *routing, const struct lf_config
     char history[200];
     int64_t job;
     struct lf_error why = {0};
-    snprintf(history, sizeof history, "made from event %s (%s) by route %s", event->id, event->type,
+    snprintf(history, sizeof history, "made from event %s (%s) by route %s", routing->row, event->type,
              route->name);
     struct lf_birth birth = {
         .kind = lf_job_kind_find(route->kind->name),
@@ -131,7 +132,7 @@ static enum lf_status take_route(struct routing *routing, const struct lf_config
         .instrument = route->instrument,
         .history = history,
         .route = route,
-        .event_id = event->id,
+        .event_id = routing->row,
         .resource = event->payload,
         .not_after_ms = route->not_after_ms,
         .happened_ms = event->created_ms,
@@ -159,14 +160,42 @@ static enum lf_status take_routes(struct routing *routing, struct lf_error *err)
     return status;
 }
 
-enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *event, struct lf_error *err)
+/* Two events of the same type never report the same occurrence, whatever their dates. */
+static enum lf_status find_occurrence(struct routing *routing, struct lf_error *err)
+{
+    const struct lf_event *event = routing->event;
+    struct lf_journal *journal = routing->intake->journal;
+    struct lf_event_row row = {.id = event->id,
+                               .key = routing->happening,
+                               .type = event->type,
+                               .created_ms = event->created_ms};
+    char *key = NULL;
+    enum lf_status status = lf_journal_event_happening(journal, &row, LF_KEY_TWINS_MS, &key, err);
+    if (status == LF_OK && !key && !(key = lf_key_occurrence(routing->happening, event->id)))
+        status = lf_fail_memory(err, "routing an event");
+    if (status == LF_OK)
+        status = lf_journal_event_key(journal, routing->row, key, err);
+    if (status != LF_OK) {
+        free(key);
+        return status;
+    }
+    free(routing->happening);
+    routing->happening = key;
+    return LF_OK;
+}
+
+enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *event, const char *row,
+                             struct lf_error *err)
 {
     struct routing routing = {.intake = intake,
                               .event = event,
+                              .row = row,
                               .fate = LF_FATE_LOST,
                               .happening = lf_key_event(event)};
     enum lf_status status = routing.happening ? wake_waiting(&routing, err)
                                               : lf_fail_memory(err, "routing an event");
+    if (status == LF_OK && lf_key_recurs(event) && intake__routes_name(intake, event))
+        status = find_occurrence(&routing, err);
     if (status == LF_OK)
         status = take_routes(&routing, err);
     free(routing.happening);
@@ -177,6 +206,6 @@ enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *ev
     if (routing.fate == LF_FATE_UNKNOWN && intake__count_first(intake, intake->bad, event->type))
         lf_log_info("intake", "this version does not know events of type %s; they are stored and counted",
                     event->type);
-    return lf_journal_event_fate(intake->journal, event->id, routing.fate,
-                                 *routing.note ? routing.note : NULL, err);
+    return lf_journal_event_fate(intake->journal, row, routing.fate, *routing.note ? routing.note : NULL,
+                                 err);
 }

@@ -31,11 +31,32 @@ const struct lf_config_collect *job__collect_rule(const struct job_work *work)
 
 /* ---- adopt: uploaded by hand, or by this agent? ---- */
 
+/* The processor as Benchling has it, in place of what the event said. */
+static enum lf_status read_processor(struct job_work *work, struct lf_error *err)
+{
+    cJSON *processor = NULL;
+    enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_PROCESSOR,
+                                         lf_job_text(work->job, LF_JOB_PROCESSOR), &work->call, &processor,
+                                         err);
+    const char *known = lf_job_text(work->job, LF_JOB_BLOB), *file = lf_json_text(processor, "file.id");
+    if (status == LF_OK)
+        status = job__rematch(work, processor, err);
+    if (status == LF_OK && work->follow == FOLLOW_NEXT && file && known && strcmp(file, known) != 0)
+        status = job__end(work, LF_JOB_CANCELLED, "the processor has another file (%s) by now", file);
+    if (status == LF_OK && work->follow == FOLLOW_NEXT && file)
+        status = job__take(work->job, &job__kind_collect, processor, err);
+    cJSON_Delete(processor);
+    return status;
+}
+
 static enum lf_status adopt_upload(struct job_work *work, struct lf_error *err)
 {
-    const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
     int64_t ours = 0;
-    enum lf_status status = LF_NOT_FOUND;
+    enum lf_status status = read_processor(work, err);
+    if (status != LF_OK || work->follow != FOLLOW_NEXT)
+        return status;
+    const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
+    status = LF_NOT_FOUND;
     if (blob)
         status = lf_journal_job_with_field(work->jobs->journal, work->job->kind, LF_JOB_BLOB, blob, false,
                                            work->job->id, &ours, err);
@@ -460,7 +481,8 @@ static enum lf_status archive_result(struct job_work *work, struct lf_error *err
 
 /* clang-format off */
 static const struct job_step steps[] = {
-    {.name = "adopt",   .run = adopt_upload,        .hold_on_permanent = true},
+    {.name = "adopt",   .run = adopt_upload,        .hold_on_permanent = true,
+     .needs = {LF_JOB_PROCESSOR}},
     {.name = "spool",   .run = spool_result,        .hold_on_permanent = true, .bench = true,
      .needs = {LF_JOB_FINDING, LF_JOB_VERSION, LF_JOB_FILE_NAME}},
     {.name = "match",   .run = match_run,           .hold_on_permanent = true},

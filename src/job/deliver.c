@@ -48,6 +48,9 @@ static enum lf_status ask_generator(struct job_work *work, cJSON **generator, st
     const char *file = lf_json_text(*generator, "file.id"), *known = lf_job_text(work->job, LF_JOB_FILE);
     if (!file)
         return job__end(work, LF_JOB_CANCELLED, "the generator no longer has a file");
+    status = job__rematch(work, *generator, err);
+    if (status != LF_OK || work->follow != FOLLOW_NEXT)
+        return status;
     return known && strcmp(known, file) != 0 ? hand_over(work, *generator, file, err) : LF_OK;
 }
 

@@ -20,6 +20,7 @@ struct lf_jobs_options { /* everything is borrowed until lf_jobs_close */
     struct lf_journal *journal;
     struct lf_cloud *cloud;
     void (*reported)(void *context); /* the outbox has something new; any thread; may be NULL */
+    void (*reread)(void *context);   /* events wait to be read again; any thread; may be NULL */
     void *context;
 };
 

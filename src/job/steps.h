@@ -85,6 +85,9 @@ enum lf_status job__need(const struct job_work *work, enum lf_job_field field, s
 /* birth.c: sets the fields that the kind takes from a resource; one that the resource lacks is cleared. */
 enum lf_status job__take(struct lf_job *job, const struct lf_job_kind *kind, const cJSON *resource,
                          struct lf_error *err);
+/* rematch.c: does the job's route match its event with the resource as it was read? If not, the job ends
+ * (work->follow says so), and its events are read again: a genuine one makes its own job. */
+enum lf_status job__rematch(struct job_work *work, const cJSON *resource, struct lf_error *err);
 /* A string, number or boolean as text. Of an object (a field in Benchling): its "value" if that is a string,
  * else its "textValue", else its "value". *text is owned. LF_NOT_FOUND: it is none of these. */
 enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err);

@@ -101,6 +101,8 @@ static enum lf_status check_task(struct job_work *work, struct lf_error *err)
     if (status == LF_OK)
         status = still_ours(work, task, err);
     if (status == LF_OK && work->follow == FOLLOW_NEXT)
+        status = job__rematch(work, task, err);
+    if (status == LF_OK && work->follow == FOLLOW_NEXT)
         status = lf_job_set_text(work->job, LF_JOB_STATUS, lf_json_text_or(task, "status.id", ""), err);
     cJSON_Delete(task);
     return status;

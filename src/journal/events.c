@@ -40,20 +40,25 @@ void lf_event_row_free(struct lf_event_row *row)
     memset(row, 0, sizeof *row);
 }
 
-/* Or counts one more of a known one: row->times. */
-static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
+/* Or counts one more of a known one: row->times. *other: its id is that of another event. */
+static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, bool *other,
+                                   struct lf_error *err)
 {
     struct query query = journal__query(journal,
                                         "INSERT INTO event (id, key, type, resource_id, source, note, "
-                                        "created_ms, received_ms, fate, body) VALUES (?1, ?2, ?3, ?4, ?5, "
-                                        "?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET times = times + "
-                                        "1 RETURNING seq, times",
-                                        "ttttttiitb", row->id, row->key, row->type, row->resource_id,
+                                        "created_ms, received_ms, fate, body, digest) VALUES (?1, ?2, ?3, "
+                                        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET "
+                                        "times = times + (coalesce(digest, ?11, '') = coalesce(?11, digest, "
+                                        "'')) RETURNING seq, times, coalesce(digest, ?11, '') <> "
+                                        "coalesce(?11, digest, '')",
+                                        "ttttttiitbt", row->id, row->key, row->type, row->resource_id,
                                         row->source, row->note, row->created_ms, row->received_ms,
-                                        fate_names[row->fate], row->body, row->body_len);
+                                        fate_names[row->fate], row->body, row->body_len, row->digest);
+    *other = false;
     if (journal__query_row(&query)) {
         row->seq = journal__column_int(&query, 0);
         row->times = journal__column_int(&query, 1);
+        *other = journal__column_int(&query, 2);
     }
     return journal__query_end(&query, err);
 }
@@ -85,8 +90,9 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = insert_event(journal, row, err);
-    bool known = row->times > 1;
+    bool other = false;
+    status = insert_event(journal, row, &other, err);
+    bool known = row->times > 1 || other;
     int64_t dropped = 0;
     if (status == LF_OK && !known) {
         journal->tally.unused += journal__bounds_cost(row->fate, (int64_t)row->body_len);
@@ -95,6 +101,8 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
             status = audit_new(journal, row, dropped, err);
     }
     status = lf_journal_end(journal, status, err);
+    if (status == LF_OK && other)
+        return lf_fail(err, LF_MISMATCH, LF_CLASS_NONE, "another event has the id %s", row->id);
     if (status == LF_OK && known)
         return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "event %s is known", row->id);
     return status;
@@ -146,6 +154,52 @@ enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, 
                                "ti", id, job);
     if (status == LF_OK)
         status = journal__audit_job(journal, job, "agent", "event", text, err);
+    return lf_journal_end(journal, status, err);
+}
+
+enum lf_status lf_journal_event_happening(struct lf_journal *journal, const struct lf_event_row *event,
+                                          int64_t window_ms, char **key, struct lf_error *err)
+{
+    /* The border '@' follows the key: nothing else that begins like it can stand between these two. */
+    struct query own =
+        journal__query(journal,
+                       "SELECT key FROM event WHERE (id = ?1 OR (id > ?1 || '~' AND id < ?1 || "
+                       "char(127))) AND key > ?2 || '@' AND key < ?2 || 'A' LIMIT 1",
+                       "tt", event->id, event->key);
+    *key = journal__query_row(&own) ? journal__column_text(&own, 0) : NULL;
+    enum lf_status status = journal__query_end(&own, err);
+    if (status != LF_OK || *key || event->created_ms <= 0)
+        return status;
+    struct query twin = journal__query(
+        journal,
+        "SELECT key FROM event AS it WHERE key > ?1 || '@' AND key < ?1 || 'A' AND type <> ?2 AND created_ms > 0 "
+        "AND abs(created_ms - ?3) < ?4 AND NOT EXISTS (SELECT 1 FROM event AS mine WHERE mine.key = it.key AND "
+        "mine.type = ?2) ORDER BY abs(created_ms - ?3), seq LIMIT 1",
+        "ttii", event->key, event->type, event->created_ms, window_ms);
+    *key = journal__query_row(&twin) ? journal__column_text(&twin, 0) : NULL;
+    return journal__query_end(&twin, err);
+}
+
+enum lf_status lf_journal_event_key(struct lf_journal *journal, const char *id, const char *key,
+                                    struct lf_error *err)
+{
+    return journal__query_do(journal, err, "UPDATE event SET key = ?2 WHERE id = ?1", "tt", id, key);
+}
+
+/* The key is set free, since the job stands for nothing. */
+enum lf_status lf_journal_job_disown(struct lf_journal *journal, int64_t job, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = journal__query_do(journal, err, "UPDATE job SET key = key || '|disowned|' || id WHERE id = ?1",
+                               "i", job);
+    if (status == LF_OK)
+        status =
+            journal__query_do(journal, err,
+                              "UPDATE event SET fate = 'reread', due_mono = 0 WHERE seq IN (SELECT event "
+                              "FROM event_job WHERE job = ?1)",
+                              "i", job);
     return lf_journal_end(journal, status, err);
 }
 

@@ -114,11 +114,24 @@ struct lf_event_row {
     int attempt;   /* of rereading */
     char *body;    /* as received; may be NULL in lists */
     size_t body_len;
+    const char *digest; /* of what it says; only for adding, borrowed. NULL: not compared */
 };
 void lf_event_row_free(struct lf_event_row *row);
 
-/* Stores a new event and fills seq. LF_EXISTS: the id is known; only its count goes up. */
+/* What follows the id of an event, and then a digest, when another event has the same id. */
+#define LF_EVENT_ALSO "~"
+
+/* Stores a new event and fills seq. LF_EXISTS: the id is known; only its count goes up. LF_MISMATCH: the id
+ * is known, but that event says something else; nothing changes. */
 enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
+                                    struct lf_error *err);
+/* The key of the occurrence that an event reports: event->key is the key of its happening without the
+ * occurrence (event/key.h), event->id its own id. Another message of that id has it, or a twin: an event of
+ * another type, less than window_ms apart, whose occurrence has no event of this type yet. *key is owned;
+ * NULL: the occurrence is new. */
+enum lf_status lf_journal_event_happening(struct lf_journal *journal, const struct lf_event_row *event,
+                                          int64_t window_ms, char **key, struct lf_error *err);
+enum lf_status lf_journal_event_key(struct lf_journal *journal, const char *id, const char *key,
                                     struct lf_error *err);
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
                                      const char *note, struct lf_error *err);
@@ -133,6 +146,9 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
                                      void *context, struct lf_error *err);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
+/* A job is not what its events asked for: their resources are read again, then they are routed again. The
+ * job's key is free for another. */
+enum lf_status lf_journal_job_disown(struct lf_journal *journal, int64_t job, struct lf_error *err);
 /* The next event of fate reread that is due; postpones it to `again_mono` so that no other thread takes it,
  * and counts the attempt. LF_NOT_FOUND with *next_mono (when the next is due; LF_NEVER). */
 enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono,

@@ -144,8 +144,15 @@ static const char *const version_9[] = {
     NULL,
 };
 
+/* What an event says, and finding those that report the same happening. */
+static const char *const version_10[] = {
+    "ALTER TABLE event ADD COLUMN digest TEXT",
+    "CREATE INDEX event_by_key ON event (key)",
+    NULL,
+};
+
 static const char *const *const migrations[] = {version_1, version_2, version_3, version_4, version_5,
-                                                version_6, version_7, version_8, version_9};
+                                                version_6, version_7, version_8, version_9, version_10};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -47,7 +47,11 @@ static void resent(void)
 {
     open_all();
     for (int i = 0; i < 3; i++)
-        generated("v2", "evt_1", 1, "run_1", "file_1");
+        CHECK_INT(
+            take_event("evt_1", "v2.automationInputGenerator.completed", "2026-05-04T09:42:00Z", "",
+                       "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{"
+                       "\"id\":\"file_1\",\"name\":\"w.csv\"}}"),
+            LF_OK);
     struct lf_event_row row = core_event(journal, "evt_1");
     CHECK_INT(row.times, 3);
     CHECK_INT(row.fate, LF_FATE_JOB);

@@ -560,7 +560,8 @@ static void older_journal(void)
         "DROP TABLE event_job; ALTER TABLE event ADD COLUMN job INTEGER NOT NULL DEFAULT 0; "
         "ALTER TABLE job DROP COLUMN stop; DROP TABLE concern; ALTER TABLE command DROP COLUMN who; DROP INDEX job_by_turn; "
         "ALTER TABLE job DROP COLUMN turn; ALTER TABLE job DROP COLUMN in_order; "
-        "ALTER TABLE job DROP COLUMN looked_mono; PRAGMA user_version = 1");
+        "ALTER TABLE job DROP COLUMN looked_mono; DROP INDEX event_by_key; ALTER TABLE event DROP COLUMN digest; "
+        "PRAGMA user_version = 1");
     struct lf_journal *journal = open_journal();
     add(journal, 2);
     CHECK_INT(verify(journal).count, 2);
