@@ -117,6 +117,7 @@ struct lf_finding {
     const char *version; /* changes with the content (size and time, or a digest) */
     const char *name;    /* file name for the cloud */
     const char *sidecar; /* text of a sidecar file that describes it; NULL: none */
+    bool early;          /* it was there, as it is now, when the driver first looked after it was opened */
     int64_t written_ms;  /* when it was last written, wall clock; 0: unknown */
     const void *data;    /* bytes that exist only here (an unsolicited line); NULL: the host calls `take` */
     size_t len;

@@ -17,6 +17,7 @@ struct lf_entry {
     char *path; /* below the outbox; owned */
     struct lf_file_info info;
     bool complained; /* a reason for waiting was logged */
+    bool early;      /* there at the first scan, and unchanged since */
     enum lf_entry_state state;
     int64_t since; /* mono ms: unchanged since */
     int64_t looks; /* how often it was seen unchanged */
@@ -46,6 +47,7 @@ struct lf_folder {
     int64_t next_scan;
     int64_t refused; /* results refused since the start */
     bool full_logged;
+    bool scanned; /* the first scan is over */
 };
 
 /* folder.c: do the configured folders still lie where they were opened? LF_DISCONNECTED when not. */

@@ -194,7 +194,11 @@ static void merge(struct lf_folder *folder, struct lf_entries *now)
         entry->looks = known->looks + 1;
         entry->state = known->state;
         entry->complained = known->complained;
+        entry->early = known->early;
     }
+    for (size_t i = 0; i < now->count && !folder->scanned; i++)
+        now->items[i].early = true;
+    folder->scanned = true;
     free_entries(&folder->entries);
     folder->entries = *now;
     *now = (struct lf_entries){0};
@@ -240,6 +244,7 @@ static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, c
                                  .version = version,
                                  .name = folder__beneath_base(entry->path),
                                  .sidecar = sidecar,
+                                 .early = entry->early,
                                  .written_ms = written_ms(folder, &entry->info)};
     enum lf_status status = folder->host->found(folder->host->self, &finding, err);
     if (status == LF_OK)

@@ -17,6 +17,9 @@
 
 enum { LF_CONFIG_FILE_MAX = 1024 * 1024 }; /* bytes of the file, and of each file that it includes or names */
 
+/* What to do with what was there before the agent: events, and results on an instrument. */
+enum lf_config_first { LF_FIRST_IGNORE, LF_FIRST_TAKE, LF_FIRST_ASK };
+
 struct lf_config_agent {
     const char *name, *site; /* fit for an MQTT topic: A-Z a-z 0-9 _ . - */
     const char *state_dir;   /* folder of the journal */
@@ -25,6 +28,7 @@ struct lf_config_agent {
     const char *operators;   /* Unix group that may give commands; NULL: only root and the agent's user */
     enum lf_log_level log_level;
     enum lf_log_format log_format;
+    enum lf_config_first first_start;
     int couriers;          /* threads for the cloud steps of jobs */
     int64_t not_after_ms;  /* after its event, a job may not start to act later; routes may differ */
     int64_t keep_ms;       /* how long finished jobs and events stay in the journal */

@@ -35,6 +35,10 @@ static const struct lf_choice sources[] = {{"mqtt", LF_SOURCE_MQTT},
                                            {"poll", LF_SOURCE_POLL},
                                            {"both", LF_SOURCE_BOTH},
                                            {0}};
+static const struct lf_choice firsts[] = {{"ignore", LF_FIRST_IGNORE},
+                                          {"take", LF_FIRST_TAKE},
+                                          {"ask", LF_FIRST_ASK},
+                                          {0}};
 static const struct lf_choice blob_types[] = {{"RAW_FILE", 0}, {"VISUALIZATION", 0}, {0}};
 static const struct lf_choice reports[] = {{"output", LF_REPORT_OUTPUT}, {"file", LF_REPORT_FILE}, {0}};
 
@@ -64,6 +68,11 @@ const struct lf_setting config__settings_agent[] = {
      .choices = log_levels},
     {"log_format", AGENT(LF_CHOICE, log_format), "auto",
      "Format of the log on standard error; auto detects journald.", .choices = log_formats},
+    {"first_start", AGENT(LF_CHOICE, first_start), "ignore",
+     "What to do with events from before the agent's first start, and with results that lie on an instrument "
+     "when it connects for the first time: leave them alone, take them like any other, or make held jobs of "
+     "them that a person retries or cancels.",
+     .choices = firsts},
     {"couriers", AGENT(LF_INT, couriers), "3", "How many jobs may talk to the cloud at the same time.", 1,
      32},
     {"not_after", AGENT(LF_DURATION, not_after_ms), "24h",

@@ -222,7 +222,9 @@ static enum lf_status take(struct lf_intake *intake, enum intake_way way, const 
                            struct lf_slice message, int64_t *added, struct lf_error *err)
 {
     char *id;
-    bool lacking = !lf_event_is_whole(event) && intake__routes_name(intake, event);
+    /* Before the clock is known to be right, nothing is too early: reading the resource teaches it. */
+    bool unsure = !lf_clock_learned() && intake__earlier(intake, event);
+    bool lacking = (!lf_event_is_whole(event) || unsure) && intake__routes_name(intake, event);
     enum lf_status status = store(intake, event, way, message, lacking, &id, err);
     if (status == LF_OK || status == LF_EXISTS)
         intake__proof_see(intake, event->id, event->type, way, status == LF_OK);

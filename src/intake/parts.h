@@ -61,6 +61,8 @@ struct lf_intake {
     struct lf_pattern **patterns; /* one per route; NULL: every event that `on` names */
     struct intake_poll poll;
     struct intake_proof proof;
+    int64_t first_mono;    /* this is the agent's first run: when it began; else 0 */
+    int64_t first_ms;      /* if not: its first start, wall */
     struct lf_mutex mutex; /* guards the counts */
     cJSON *deprecated;     /* type: count */
     cJSON *bad;            /* kind: count */
@@ -104,6 +106,16 @@ enum lf_status intake__round(struct lf_intake *intake, struct lf_error *err);
 /* Does a round ask for events of this type? */
 bool intake__round_asks(const struct lf_intake *intake, const char *type);
 void intake__place_free(struct intake_place *place);
+
+/* earlier.c. is_first: the journal is new. */
+enum lf_status intake__earlier_open(struct lf_intake *intake, bool is_first, struct lf_error *err);
+/* The clock is known better. */
+void intake__earlier_correct(struct lf_intake *intake);
+/* Is the event from before the first start, and not simply taken? */
+bool intake__earlier(const struct lf_intake *intake, const struct lf_event *event);
+/* Tells a person that it is ignored. */
+enum lf_status intake__earlier_ignore(struct lf_intake *intake, const struct lf_event *event,
+                                      struct lf_error *err);
 
 /* proof.c. Can events come both ways at all? */
 bool intake__proof_used(const struct lf_intake *intake);

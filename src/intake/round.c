@@ -20,7 +20,8 @@ enum {
     PAGE_DEADLINE_MS = 2 * 60 * 1000,
     PAGES_MAX = 10000,
     OVERLAP_MS = 2 * 60 * 1000,
-    EARLIER_MS = 10 * 60 * 1000, /* when asking by date: dates are not in the order of the list */
+    EARLIER_MS = 10 * 60 * 1000,        /* when asking by date: dates are not in the order of the list */
+    KEPT_MS = 15 * 24 * 60 * 60 * 1000, /* the list keeps about two weeks */
     FORGET_TYPES_MS = 24 * 60 * 60 * 1000,
 };
 
@@ -244,6 +245,12 @@ void intake__place_free(struct intake_place *place)
     *place = (struct intake_place){0};
 }
 
+/* How far back the first round asks. */
+static int64_t reach(const struct lf_intake *intake)
+{
+    return intake->options.config->agent.first_start == LF_FIRST_IGNORE ? EARLIER_MS : KEPT_MS;
+}
+
 /* The time of the first start, by the clock as it is now: it may have been set since. Final once the clock is
  * known to be right. */
 static void correct_beginning(struct lf_intake *intake)
@@ -254,7 +261,8 @@ static void correct_beginning(struct lf_intake *intake)
     bool sure = lf_clock_learned();
     if (!poll->began)
         return;
-    lf_time_format(lf_clock_best_ms() - (lf_clock_mono_ms() - poll->began) - EARLIER_MS, since);
+    lf_time_format(lf_clock_best_ms() - (lf_clock_mono_ms() - poll->began) - reach(intake), since);
+    intake__earlier_correct(intake);
     if (lf_journal_set(intake->journal, "poll.since", since, &err) == LF_OK && sure)
         poll->began = 0;
 }
@@ -365,21 +373,22 @@ enum lf_status intake__round(struct lf_intake *intake, struct lf_error *err)
     return status;
 }
 
-/* Remembers when this agent began: nothing older is asked for. */
+/* Remembers when this agent began. */
 enum lf_status intake__round_open(struct lf_intake *intake, struct lf_error *err)
 {
     struct intake_poll *poll = &intake->poll;
     char *since = NULL, now[LF_TIME_TEXT];
     poll->unknown_types = cJSON_CreateObject();
     poll->types_until = LF_NEVER;
-    lf_time_format(lf_clock_best_ms() - EARLIER_MS, now);
+    lf_time_format(lf_clock_best_ms() - reach(intake), now);
     enum lf_status status = lf_journal_get(intake->journal, "poll.since", &since, err);
+    if (status == LF_OK)
+        status = intake__earlier_open(intake, !since, err);
     poll->began = since ? 0 : lf_clock_mono_ms();
     if (status == LF_OK && !since)
         status = lf_journal_set(intake->journal, "poll.since", now, err);
     if (status == LF_OK && !since)
-        lf_log_info("poll", "first start: events from %s on are asked for, %d minutes before now", now,
-                    EARLIER_MS / 60 / 1000);
+        lf_log_info("poll", "first start: the list of events is asked from %s on", now);
     free(since);
     return status;
 }

@@ -52,6 +52,7 @@ struct routing {
     struct lf_intake *intake;
     const struct lf_event *event;
     const char *row;   /* the id of its row */
+    bool earlier;      /* it is from before the first start: its jobs are held */
     char *happening;   /* its key */
     enum lf_fate fate; /* the first of enum lf_fate that applies; LF_FATE_LOST: none so far */
     int64_t first;     /* the first job made of it; 0: none */
@@ -117,6 +118,10 @@ static enum lf_status new_job(struct routing *routing, const struct lf_config_ro
     return link_job(routing, LF_FATE_JOB, job, err);
 }
 
+#define EARLIER                                                                                               \
+    "its event is from before the first start of this agent (agent.first_start = \"ask\"). `labferry retry` " \
+    "does it, `labferry cancel` does not"
+
 static enum lf_status take_route(struct routing *routing, const struct lf_config_route *route,
                                  struct lf_error *err)
 {
@@ -134,8 +139,9 @@ static enum lf_status take_route(struct routing *routing, const struct lf_config
         .route = route,
         .event_id = routing->row,
         .resource = event->payload,
-        .not_after_ms = route->not_after_ms,
+        .not_after_ms = routing->earlier ? 0 : route->not_after_ms, /* a person decides */
         .happened_ms = event->created_ms,
+        .held = routing->earlier ? EARLIER : NULL,
     };
     switch (lf_jobs_birth(routing->intake->options.jobs, &birth, &job, &why)) {
     case LF_OK: return new_job(routing, route, job, err);
@@ -184,19 +190,30 @@ static enum lf_status find_occurrence(struct routing *routing, struct lf_error *
     return LF_OK;
 }
 
+static enum lf_status ignore(struct routing *routing, struct lf_error *err)
+{
+    add_note(routing, "it is from before the first start of this agent (agent.first_start)");
+    return intake__earlier_ignore(routing->intake, routing->event, err);
+}
+
 enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *event, const char *row,
                              struct lf_error *err)
 {
     struct routing routing = {.intake = intake,
                               .event = event,
                               .row = row,
+                              .earlier = intake__earlier(intake, event),
                               .fate = LF_FATE_LOST,
                               .happening = lf_key_event(event)};
     enum lf_status status = routing.happening ? wake_waiting(&routing, err)
                                               : lf_fail_memory(err, "routing an event");
-    if (status == LF_OK && lf_key_recurs(event) && intake__routes_name(intake, event))
+    bool wanted = intake__routes_name(intake, event);
+    if (status == LF_OK && wanted && lf_key_recurs(event))
         status = find_occurrence(&routing, err);
-    if (status == LF_OK)
+    bool ignored = wanted && routing.earlier && intake->options.config->agent.first_start == LF_FIRST_IGNORE;
+    if (status == LF_OK && ignored)
+        status = ignore(&routing, err);
+    else if (status == LF_OK)
         status = take_routes(&routing, err);
     free(routing.happening);
     if (status != LF_OK)

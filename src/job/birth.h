@@ -30,6 +30,7 @@ struct lf_birth {
         const char *text;
     } texts[LF_BIRTH_TEXTS_MAX];
 
+    const char *held;     /* it waits for a person from the start: why. NULL: it does not */
     int64_t not_after_ms; /* how long after happened_ms it may start; 0: it never expires */
     int64_t happened_ms;  /* wall time by the cloud's clock; 0: now */
 };

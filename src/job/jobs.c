@@ -44,7 +44,7 @@ enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument
     if (jobs->instrument_count == INSTRUMENTS_MAX)
         return lf_fail(err, LF_FULL, LF_NEEDS_PERSON, "more than %d instruments", INSTRUMENTS_MAX);
     jobs->instruments[jobs->instrument_count++] = instrument;
-    return LF_OK;
+    return job__results_added(jobs, jobs->instrument_count - 1, err);
 }
 
 struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs, const char *name)
@@ -282,6 +282,7 @@ void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
 {
     struct lf_jobs *jobs = context;
     struct lf_error err = {0};
+    job__results_connected(jobs, instrument, lf_instrument_state(instrument) != LF_INSTRUMENT_OFFLINE);
     if (job__report_instrument(jobs, instrument, &err) != LF_OK) {
         lf_log_warning(lf_instrument_name(instrument), "cannot queue a report, trying again later: %s",
                        err.text);

@@ -3,12 +3,110 @@
 
 #include "base/log.h"
 #include "event/key.h"
+#include "journal/concern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+/* ---- results from before the first connection ---- */
+
+/* The journal's name for "this instrument has been connected once". Returns room. */
+static const char *met_name(const char *instrument, char room[LF_PAUSED_NAME])
+{
+    snprintf(room, LF_PAUSED_NAME, "met.%s", instrument);
+    return room;
+}
+
+/* A journal without "first_start" is new, or older than this distinction: then every instrument was met. */
+static enum lf_status is_new(struct lf_jobs *jobs, bool *new, struct lf_error *err)
+{
+    char *since = NULL, *first = NULL;
+    enum lf_status status = lf_journal_get(jobs->journal, "poll.since", &since, err);
+    if (status == LF_OK)
+        status = lf_journal_get(jobs->journal, "first_start", &first, err);
+    *new = first || !since;
+    free(since);
+    free(first);
+    return status;
+}
+
+enum lf_status job__results_added(struct lf_jobs *jobs, size_t index, struct lf_error *err)
+{
+    char room[LF_PAUSED_NAME], *met = NULL;
+    bool new = false;
+    const char *name = met_name(lf_instrument_name(jobs->instruments[index]), room);
+    enum lf_status status = is_new(jobs, &new, err);
+    if (status == LF_OK)
+        status = lf_journal_get(jobs->journal, name, &met, err);
+    jobs->first[index] = new && !met;
+    if (status == LF_OK && !new && !met)
+        status = lf_journal_set(jobs->journal, name, "yes", err);
+    free(met);
+    return status;
+}
+
+static bool *first_of(struct lf_jobs *jobs, const struct lf_instrument *instrument)
+{
+    for (size_t i = 0; i < jobs->instrument_count; i++)
+        if (jobs->instruments[i] == instrument)
+            return &jobs->first[i];
+    return NULL;
+}
+
+/* Met before anything is found: if the agent dies meanwhile, the rest is taken rather than lost. */
+void job__results_connected(struct lf_jobs *jobs, const struct lf_instrument *instrument, bool connected)
+{
+    char room[LF_PAUSED_NAME], *met = NULL;
+    struct lf_error err = {0};
+    bool *first = first_of(jobs, instrument);
+    if (!first || !*first)
+        return;
+    const char *name = met_name(lf_instrument_name(instrument), room);
+    enum lf_status status = lf_journal_get(jobs->journal, name, &met, &err);
+    if (status == LF_OK && connected && !met)
+        status = lf_journal_set(jobs->journal, name, "yes", &err);
+    if (status != LF_OK || (!connected && met))
+        *first = false;
+    free(met);
+}
+
+static bool is_earlier(struct lf_jobs *jobs, const struct lf_instrument *instrument,
+                       const struct lf_finding *finding)
+{
+    const bool *first = first_of(jobs, instrument);
+    return first && *first && finding->early && jobs->config->agent.first_start != LF_FIRST_TAKE;
+}
+
+/* Known from now on, without a job. A new version of it is taken. */
+static enum lf_status leave_alone(struct lf_jobs *jobs, const char *instrument,
+                                  const struct lf_finding *finding, struct lf_error *err)
+{
+    char source[LF_PAUSED_NAME + 20], text[400];
+    snprintf(source, sizeof source, "instrument/%s", instrument);
+    snprintf(text, sizeof text,
+             "results that lay on %.80s when it was connected for the first time were left alone "
+             "(agent.first_start), the last of them %.200s",
+             instrument, finding->name);
+    struct lf_concern concern =
+        {.source = source,
+         .about = "results before the first connection",
+         .text = text,
+         .todo = "Upload those that are still wanted by hand, or touch them: a new version "
+                 "is collected"};
+    enum lf_status status = lf_journal_finding_add(jobs->journal, instrument, finding->id, finding->version,
+                                                   LF_FINDING_NO_JOB, err);
+    return status == LF_OK ? lf_journal_concern(jobs->journal, &concern, err) : status;
+}
+
+/* ---- results ---- */
+
+#define EARLIER                                                                                                   \
+    "it lay there when the instrument was connected for the first time (agent.first_start = \"ask\"). `labferry " \
+    "retry` collects it, `labferry cancel` does not"
+
 static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
-                                 const struct lf_finding *finding, int64_t *id, struct lf_error *err)
+                                 const struct lf_finding *finding, bool held, int64_t *id,
+                                 struct lf_error *err)
 {
     char history[300], written[LF_TIME_TEXT];
     char *key = lf_key_result(instrument, finding->id, finding->version);
@@ -17,6 +115,7 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
                              .key = key,
                              .instrument = instrument,
                              .history = history,
+                             .held = held ? EARLIER : NULL,
                              .texts = {{LF_JOB_FINDING, finding->id},
                                        {LF_JOB_VERSION, finding->version},
                                        {LF_JOB_FILE_NAME, finding->name},
@@ -69,11 +168,16 @@ enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument,
         return status;
     /* The finding's row needs the id of its job, so the job is made first. */
     int64_t known = lf_journal_finding_job(jobs->journal, name, finding->id, finding->version);
+    if (known == LF_FINDING_NO_JOB)
+        return lf_journal_end(jobs->journal, LF_OK, err);
     if (known) {
         lf_journal_rollback(jobs->journal);
         return found_again(jobs, known, name, finding, err);
     }
-    status = new_result(jobs, name, finding, &id, err);
+    bool earlier = is_earlier(jobs, instrument, finding);
+    if (earlier && jobs->config->agent.first_start == LF_FIRST_IGNORE)
+        return lf_journal_end(jobs->journal, leave_alone(jobs, name, finding, err), err);
+    status = new_result(jobs, name, finding, earlier, &id, err);
     if (status == LF_OK)
         status = lf_journal_finding_add(jobs->journal, name, finding->id, finding->version, id, err);
     if (status == LF_OK && finding->data)

@@ -25,6 +25,7 @@ struct lf_jobs {
     struct lf_cloud *cloud;
     struct lf_cancel cancel; /* set when the agent stops: couriers stop waiting */
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
+    bool first[INSTRUMENTS_MAX]; /* the instrument has never been connected before; its bench thread's */
     size_t instrument_count;
     atomic_bool unreported; /* a report about an instrument could not be queued; a courier queues it */
     struct lf_worker couriers[COURIERS_MAX];
@@ -162,6 +163,9 @@ enum lf_status job__cannot_look(enum lf_status status, struct lf_error *err);
 /* A person wants it to act, once, without a look: it asks for its turn. LF_REFUSED: it has not come that
  * far. */
 enum lf_status job__unchecked(struct lf_job *job, struct lf_error *err);
+/* results.c: an instrument was added, is connected, or is not. */
+enum lf_status job__results_added(struct lf_jobs *jobs, size_t index, struct lf_error *err);
+void job__results_connected(struct lf_jobs *jobs, const struct lf_instrument *instrument, bool connected);
 
 /* procedure.c: the step that runs a procedure and keeps the captured values. */
 enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err);

@@ -313,7 +313,8 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
 
 /* ---- findings: results seen on instruments ---- */
 
-/* The job of a known result; 0: it is not known. */
+/* The job of a known result; 0: it is not known; LF_FINDING_NO_JOB: it is, and nothing is to be done. */
+enum { LF_FINDING_NO_JOB = -1 };
 int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id,
                                const char *version);
 /* Remembers a result and its job. LF_EXISTS: known. */

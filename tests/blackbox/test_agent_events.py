@@ -14,7 +14,8 @@ TO_ACID = """\
     { name = "acid"; on = "automationInputGenerator.completed"; job = "deliver"; instrument = "{where}";
       where = { automationInputGenerator = { automationFileConfig = { name = [ "Acid dispenser" ]; }; }; }; }"""
 TARE = """\
-    { name = "tare"; on = "workflowTask.created"; job = "task"; instrument = "balance-1"; procedure = "tare-and-weigh";
+    { name = "tare"; on = "workflowTask.created"; job = "task"; only_agent = true; instrument = "balance-1";
+      procedure = "tare-and-weigh";
       where = { workflowTask = { schema = { name = [ "Tare" ]; }; }; }; }"""
 AGAIN = WEIGH.replace("{on}", '"workflowTask.updated.status"')
 

@@ -475,6 +475,15 @@ class Events(WithCloud):
         self.assertEqual(event["excludedProperties"], ["fields"])
         self.assertEqual(event["entity"], {"id": "bfi_1", "name": "n"})
 
+    def test_task_event(self):
+        """an event of a workflow task has the members that a real tenant sends: no date of the task among them"""
+        self.cloud.sim("POST", "/tasks", {"fields": {"Sample": {"value": "S-1"}}})
+        event = self.page("eventTypes=v2.workflowTask.updated.status")["events"][0]
+        self.assertEqual(sorted(event["workflowTask"]), sorted((
+            "id", "fields", "schema", "status", "creator", "assignee", "displayId", "clonedFrom", "scheduledOn", "archiveRecord",
+            "executionType", "creationOrigin", "executionOrigin", "workflowOutputs", "workflowTaskGroup")))
+        self.assertRegex(event["createdAt"], r"T\d\d:\d\d:\d\d\.\d{6}\+00:00$")
+
     def test_excluded(self):
         """members can be left out of an event on purpose"""
         run = self.cloud.run

@@ -11,12 +11,14 @@ struct lf_journal *journal;
 struct lf_intake *intake;
 struct lf_jobs *jobs;
 enum lf_config_source events_from = LF_SOURCE_POLL;
+enum lf_config_first first_start = LF_FIRST_TAKE;
 
 void open_with(const char *text)
 {
     struct lf_error err;
     config = core_config(text);
     config->cloud.events = events_from;
+    config->agent.first_start = first_start;
     struct lf_jobs_options options = {.config = config, .journal = journal};
     NEED(lf_jobs_open(&options, &jobs, &err) == LF_OK);
     NEED(lf_intake_open(&(struct lf_intake_options){.config = config, .journal = journal, .jobs = jobs},
@@ -37,6 +39,8 @@ void close_all(void)
     lf_jobs_close(jobs);
     lf_journal_close(journal);
     lf_config_free(config);
+    events_from = LF_SOURCE_POLL;
+    first_start = LF_FIRST_TAKE;
 }
 
 enum lf_status take(const char *text)

@@ -30,8 +30,9 @@ extern struct lf_config *config;
 extern struct lf_journal *journal;
 extern struct lf_intake *intake;
 extern struct lf_jobs *jobs;
-/* What open_with sets cloud.events to. */
+/* What open_with sets cloud.events and agent.first_start to. */
 extern enum lf_config_source events_from;
+extern enum lf_config_first first_start;
 
 /* Reads the configuration and opens jobs and intake on the journal. */
 void open_with(const char *text);

@@ -18,6 +18,24 @@ static void status_event(const char *version, const char *id, int64_t ms)
               LF_OK);
 }
 
+/* The job that an event names last. */
+static int64_t job_of(const char *id)
+{
+    struct lf_event_row row = core_event(journal, id);
+    cJSON *jobs_of = cJSON_Parse(row.jobs);
+    double last = cJSON_GetNumberValue(cJSON_GetArrayItem(jobs_of, cJSON_GetArraySize(jobs_of) - 1));
+    cJSON_Delete(jobs_of);
+    lf_event_row_free(&row);
+    return (int64_t)last;
+}
+
+static void check_fate_only(const char *id, enum lf_fate fate)
+{
+    struct lf_event_row row = core_event(journal, id);
+    CHECK_STR(lf_fate_name(row.fate), lf_fate_name(fate));
+    lf_event_row_free(&row);
+}
+
 static void same_status_again(void)
 {
     open_all();
@@ -25,7 +43,7 @@ static void same_status_again(void)
     status_event("v2", "evt_2", 2000);
     status_event("v2", "evt_3", 2000);
     CHECK_INT(job_count(), 3);
-    check_fate("evt_3", LF_FATE_JOB, "[3]");
+    check_fate_only("evt_3", LF_FATE_JOB);
     close_all();
 }
 
@@ -38,8 +56,9 @@ static void twins_of_each(void)
     status_event("v2", "evt_2", 2010);
     CHECK_INT(job_count(), 2);
     check_fate("evt_1b", LF_FATE_TWIN, "[1]");
-    check_fate("evt_2b", LF_FATE_JOB, "[2]");
-    check_fate("evt_2", LF_FATE_TWIN, "[2]");
+    check_fate_only("evt_2b", LF_FATE_JOB);
+    check_fate_only("evt_2", LF_FATE_TWIN);
+    CHECK_INT(job_of("evt_2"), job_of("evt_2b"));
     status_event("v2-beta", "evt_3b", 60000); /* long before: none of the two */
     CHECK_INT(job_count(), 3);
     close_all();
@@ -61,7 +80,7 @@ static void twins_at_any_moment(void)
     close_all();
 }
 
-static const char *const told_about = "one id, two events";
+static const char *told_about = "one id, two events";
 static bool told;
 
 static void seek(void *context, const struct lf_concern *concern)
@@ -141,7 +160,7 @@ static void disowned(void)
     while (intake__reread_one(intake, &next))
         ;
     CHECK_INT(job_count(), 2);
-    struct lf_job job = core_job(journal, 2);
+    struct lf_job job = core_job(journal, job_of("evt_forged"));
     CHECK_STR(job.route, "first");
     CHECK_STR(job.instrument, "robot");
     lf_job_free(&job);
@@ -164,8 +183,91 @@ static void unasked(void)
     close_all();
 }
 
+/* ---- from before the first start ---- */
+
+static void open_first(const char *how)
+{
+    fake_cloud_reset();
+    journal = core_journal();
+    first_start = !strcmp(how, "take") ? LF_FIRST_TAKE : !strcmp(how, "ask") ? LF_FIRST_ASK : LF_FIRST_IGNORE;
+    open_with(INSTRUMENTS ROUTES);
+    lf_clock_learn(lf_clock_wall_ms());
+}
+
+static void earlier_is_ignored(void)
+{
+    open_first("ignore");
+    generated("v2", "evt_1", 3600 * 1000, "run_1", "file_1");
+    check_fate("evt_1", LF_FATE_UNROUTED, "[]");
+    told_about = "before the first start";
+    check_told(true);
+    generated("v2", "evt_2", 0, "run_1", "file_2");
+    check_fate("evt_2", LF_FATE_JOB, "[1]");
+    close_all();
+}
+
+static void earlier_is_taken(void)
+{
+    open_first("take");
+    generated("v2", "evt_1", 3600 * 1000, "run_1", "file_1");
+    check_fate("evt_1", LF_FATE_JOB, "[1]");
+    close_all();
+}
+
+static void earlier_is_asked(void)
+{
+    open_first("ask");
+    generated("v2", "evt_1", 48 * 3600 * 1000, "run_1", "file_1");
+    struct lf_job job = core_job(journal, 1);
+    CHECK_INT(job.state, LF_JOB_HELD);
+    CHECK_HAS(job.note, "labferry retry");
+    CHECK_INT(job.expires_mono, 0); /* whatever a person decides, and when */
+    lf_job_free(&job);
+    close_all();
+}
+
+/* The second start of an agent, and the journal of one that is older than the setting. */
+static void later_starts(void)
+{
+    open_first("ignore");
+    lf_intake_close(intake);
+    lf_jobs_close(jobs);
+    lf_config_free(config);
+    CHECK_INT(lf_journal_set(journal, "first_start", ago(2 * 3600 * 1000), UNIT_ERROR), LF_OK);
+    open_with(INSTRUMENTS ROUTES);
+    generated("v2", "evt_1", 3600 * 1000, "run_1", "file_1"); /* while it was down */
+    check_fate("evt_1", LF_FATE_JOB, "[1]");
+    close_all();
+    journal = core_journal();
+    CHECK_INT(lf_journal_set(journal, "poll.since", ago(0), UNIT_ERROR), LF_OK);
+    open_with(INSTRUMENTS ROUTES);
+    generated("v2", "evt_1", 48 * 3600 * 1000, "run_1", "file_1");
+    check_fate("evt_1", LF_FATE_JOB, "[1]");
+    close_all();
+}
+
+/* Our clock is an hour ahead, and nobody has told yet: the event only seems early. */
+static void clock_unsure(void)
+{
+    fake_cloud_reset();
+    journal = core_journal();
+    first_start = LF_FIRST_IGNORE;
+    open_with(INSTRUMENTS ROUTES);
+    generated("v2", "evt_1", 3600 * 1000, "run_1", "file_1");
+    check_fate("evt_1", LF_FATE_REREAD, "[]");
+    lf_clock_learn(lf_clock_wall_ms() - 3600 * 1000);
+    fake_cloud.resource =
+        "{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"file_1\",\"name\":\"w.csv\"}}";
+    int64_t next = 0;
+    CHECK(intake__reread_one(intake, &next));
+    check_fate("evt_1", LF_FATE_JOB, "[1]");
+    close_all();
+}
+
 UNIT_TESTS(
     "intake, the same event",
+    /* first, for once the clock is learned it stays so */
+    {"while the clock is not known to be right no event is too early", clock_unsure},
     {"two events of one type are never twins: a task that comes to the same status again makes a new job",
      same_status_again},
     {"each change of status has its own twins", twins_of_each},
@@ -175,4 +277,9 @@ UNIT_TESTS(
     {"an event that is sent again after another took its id makes one job", resent_after_a_forged_one},
     {"a thin message and the whole event of one id make one job", thin_and_whole},
     {"when a job was made of what was not true, the genuine event makes its own", disowned},
+    {"events from before the first start are ignored, and a person is told", earlier_is_ignored},
+    {"events from before the first start are taken if the configuration says so", earlier_is_taken},
+    {"events from before the first start make held jobs if the configuration says so", earlier_is_asked},
+    {"an event from while the agent was down is never taken for one from before its first start",
+     later_starts},
     {"an event on a topic that the configuration does not name makes no job", unasked}, )
