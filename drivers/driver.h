@@ -113,13 +113,14 @@ void lf_outcome_free(struct lf_outcome *outcome);
 
 /* A result that the instrument has produced. Everything is borrowed for the call. */
 struct lf_finding {
-    const char *id;      /* for `take` and `archive`; the same after a restart (a path below the outbox) */
-    const char *version; /* changes with the content (size and time, or a digest) */
-    const char *name;    /* file name for the cloud */
-    const char *sidecar; /* text of a sidecar file that describes it; NULL: none */
-    bool early;          /* it was there, as it is now, when the driver first looked after it was opened */
-    int64_t written_ms;  /* when it was last written, wall clock; 0: unknown */
-    const void *data;    /* bytes that exist only here (an unsolicited line); NULL: the host calls `take` */
+    const char *id;       /* for `take` and `archive`; the same after a restart (a path below the outbox) */
+    const char *version;  /* changes with the content (size and time, or a digest) */
+    const char *name;     /* file name for the cloud */
+    const char *original; /* where it lies on the instrument, if `name` does not say it; NULL: `name` does */
+    const char *sidecar;  /* text of a sidecar file that describes it; NULL: none */
+    bool early;           /* it was there, as it is now, when the driver first looked after it was opened */
+    int64_t written_ms;   /* when it was last written, wall clock; 0: unknown */
+    const void *data;     /* bytes that exist only here (an unsolicited line); NULL: the host calls `take` */
     size_t len;
 };
 
@@ -180,6 +181,9 @@ struct lf_host {
     enum lf_status (*identity)(void *self, const char *identity, struct lf_error *err);
     /* progress reports how far a long action is ("block 12 of 80"). Cheap; call it often. */
     void (*progress)(void *self, const char *text);
+    /* way says how the device works with this instrument where it depends on what is found there ("results
+     * are finished when ..."), for people. */
+    void (*way)(void *self, const char *text);
     /* concern reports what a person must know although the device goes on: a file that it refuses, a line
      * that nobody expected. `about` names it ("result x.csv"); of one name the newest text counts. If it
      * `stands` it is a state: the device ends it with text NULL, and reports it again after a connect.

@@ -7,7 +7,9 @@
  * result of that name finished too early.
  *
  * Between the check of the version and the move, the instrument may have written a new one: what was moved is
- * checked again, and put back if it is not what the cloud has. */
+ * checked again, with the digest of what was read, and put back if it is not what the cloud has. A program
+ * that still has the file open can even write later: what was archived is looked at once more after a while,
+ * and put back if it has grown. */
 #include "beneath.h"
 #include "folder.h"
 
@@ -20,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBERS_MAX = 1000, NAME_ROOM = 300 };
+enum { NUMBERS_MAX = 1000, NAME_ROOM = 300, LOOK_AGAIN_MS = 60 * 1000 };
 
 /* plate.csv, plate~2.csv, plate~3.csv ... */
 static void numbered(const char *name, int number, char out[NAME_ROOM])
@@ -144,21 +146,30 @@ static enum lf_status move_across(struct lf_folder *folder, const struct lf_dir 
     return err->status;
 }
 
-/* version NULL: any. */
-static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
-                                  const struct lf_dir *to_dir, const char *version, struct lf_error *err)
+static bool is_what_was_read(struct lf_folder *folder, const struct lf_dir *dir, const char *name,
+                             const char *version, const char *sha256)
 {
-    char out[NAME_ROOM], back[NAME_ROOM];
+    char now[LF_SHA256_HEX];
+    struct lf_error ignored;
     struct lf_file_info info;
+    return lf_dir_look(dir, name, &info, &ignored) == LF_OK && folder__is_version(folder, &info, version)
+           && (!sha256 || folder__digest(dir, name, folder->host->cancel, now, &ignored) != LF_OK
+               || !strcmp(now, sha256));
+}
+
+/* version NULL: any. out: its name in the archive; empty when the bytes were there already. */
+static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
+                                  const struct lf_dir *to_dir, const char *version, const char *sha256,
+                                  char out[NAME_ROOM], struct lf_error *err)
+{
+    char back[NAME_ROOM];
     enum lf_status status = move_numbered(folder, from_dir, name, to_dir, name, version, out, err);
-    if (status == LF_MISMATCH)
+    if (status == LF_MISMATCH) {
+        out[0] = '\0';
         return move_across(folder, from_dir, name, to_dir, version, err);
-    if (status != LF_OK || !version || !out[0])
+    }
+    if (status != LF_OK || !version || !out[0] || is_what_was_read(folder, to_dir, out, version, sha256))
         return status;
-    if (lf_dir_look(to_dir, out, &info, err) != LF_OK)
-        return lf_error_prefix(err, "cannot look at the archived %s", name);
-    if (folder__is_version(folder, &info, version))
-        return LF_OK;
     if (move_numbered(folder, to_dir, out, from_dir, name, NULL, back, err) != LF_OK)
         return err->status;
     return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
@@ -168,35 +179,45 @@ static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir 
 
 /* ---- where to ---- */
 
-static enum lf_status open_archive(struct lf_folder *folder, const char *id, const struct lf_file_info *info,
-                                   struct lf_dir *parent, struct lf_error *err)
+/* What the configuration says is below the outbox stays there, whatever lies at its path. */
+enum lf_status folder__archive_open(const struct lf_folder *folder, bool make, struct lf_dir *dir,
+                                    struct lf_error *err)
+{
+    const char *archive = folder->options.archive;
+    lf_error_clear(err);
+    if (!lf_path_is_absolute(archive))
+        folder__beneath_enter(&folder->outbox, archive, make, dir, err);
+    else if (!make || lf_dir_make(archive, LF_SHARED, err) == LF_OK)
+        lf_dir_open(archive, dir, err);
+    return err->status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot use %s as archive folder", archive);
+}
+
+static enum lf_status open_target(struct lf_folder *folder, const char *path, const struct lf_file_info *info,
+                                  struct lf_dir *parent, char **target, struct lf_error *err)
 {
     char day[LF_TIME_TEXT];
     struct lf_dir dir = {0};
-    char *archive = lf_path_join(folder->options.outbox, folder->options.archive);
     lf_time_format_local(info->written_ns / 1000000, day);
-    char *target = lf_format("%.10s/%s", day, id);
-    enum lf_status status = LF_OK;
-    if (!archive || !target)
-        status = lf_fail_memory(err, "archiving a result");
-    else if (lf_dir_make(archive, LF_SHARED, err) != LF_OK || lf_dir_open(archive, &dir, err) != LF_OK
-             || folder__beneath_parent(&dir, target, true, parent, err) != LF_OK)
-        status = lf_error_prefix(err, "cannot make the folder for %s in the archive %s", target, archive);
+    *target = lf_format("%.10s/%s", day, path);
+    enum lf_status status = *target ? folder__archive_open(folder, true, &dir, err)
+                                    : lf_fail_memory(err, "archiving a result");
+    if (status == LF_OK && (status = folder__beneath_parent(&dir, *target, true, parent, err)) != LF_OK)
+        status = lf_error_prefix(err, "cannot make the folder for %s in the archive %s", *target,
+                                 folder->options.archive);
     lf_dir_close(&dir);
-    free(archive);
-    free(target);
     return status;
 }
 
 static void archive_companion(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
                               const char *pattern, const struct lf_dir *to_dir)
 {
+    char out[NAME_ROOM];
     struct lf_error err;
     struct lf_file file;
     struct lf_file_info info;
     char *companion = folder__companion(name, pattern);
     if (companion && folder__beneath_open(from_dir, companion, &file, &info, &err) == LF_OK) {
-        if (archive_one(folder, from_dir, companion, to_dir, NULL, &err) != LF_OK)
+        if (archive_one(folder, from_dir, companion, to_dir, NULL, NULL, out, &err) != LF_OK)
             lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
                            companion, err.text);
         lf_file_close(&file);
@@ -204,26 +225,106 @@ static void archive_companion(struct lf_folder *folder, const struct lf_dir *fro
     free(companion);
 }
 
-static enum lf_status archive_found(struct lf_folder *folder, const struct lf_dir *from, const char *id,
-                                    const struct lf_file_info *info, const char *version,
-                                    struct lf_error *err)
+/* ---- once more ---- */
+
+/* `target`: where it was to lie; `name`: the name it got there. */
+static void look_again_later(struct lf_taken *taken, const char *target, const char *name)
 {
+    if (!taken || !*name)
+        return;
+    taken->archived = lf_format("%.*s%s", (int)(folder__beneath_base(target) - target), target, name);
+    taken->look_again = lf_deadline_in(LOOK_AGAIN_MS);
+}
+
+static void put_back(struct lf_folder *folder, const struct lf_taken *taken, const struct lf_dir *from)
+{
+    char back[NAME_ROOM] = "", about[300], text[LF_ERROR_TEXT];
+    struct lf_error err = {0};
     struct lf_dir to = {0};
-    const char *name = folder__beneath_base(id);
-    if (!folder__is_version(folder, info, version)) {
-        lf_log_info(folder->host->instrument,
-                    "%s has been written again: the new version stays and is collected", id);
-        return LF_OK;
+    const struct lf_host *host = folder->host;
+    const char *name = folder__beneath_base(taken->archived);
+    char *path = folder__id_path(taken->id);
+    bool moved = path && folder__beneath_parent(&folder->outbox, path, true, &to, &err) == LF_OK
+                 && move_numbered(folder, from, name, &to, folder__beneath_base(path), NULL, back, &err)
+                        == LF_OK
+                 && lf_dir_sync(&to, &err) == LF_OK && lf_dir_sync(from, &err) == LF_OK;
+    snprintf(about, sizeof about, "result %.280s", taken->id);
+    snprintf(text, sizeof text, "it was written after it was uploaded and archived; %s%.250s",
+             moved ? "it was put back, and is collected as a later version"
+                   : "it lies in the archive, since ",
+             moved ? "" : err.text);
+    lf_log_warning(host->instrument, "%s: %s", about, text);
+    host->concern(host->self, about, false, text,
+                  "compare what Benchling has with the file, and have the instrument close its results");
+    lf_dir_close(&to);
+    free(path);
+}
+
+static void check_one(struct lf_folder *folder, const struct lf_taken *taken)
+{
+    struct lf_error ignored;
+    struct lf_dir archive = {0}, parent = {0};
+    struct lf_file_info info;
+    bool there = folder__archive_open(folder, false, &archive, &ignored) == LF_OK
+                 && folder__beneath_parent(&archive, taken->archived, false, &parent, &ignored) == LF_OK
+                 && lf_dir_look(&parent, folder__beneath_base(taken->archived), &info, &ignored) == LF_OK;
+    if (there && !folder__is_version(folder, &info, taken->version))
+        put_back(folder, taken, &parent);
+    lf_dir_close(&parent);
+    lf_dir_close(&archive);
+}
+
+void folder__archive_check(struct lf_folder *folder)
+{
+    for (size_t i = 0; i < LF_TAKEN_MAX; i++) {
+        struct lf_taken *taken = &folder->taken[i];
+        if (!taken->archived || !lf_deadline_passed(taken->look_again))
+            continue;
+        check_one(folder, taken);
+        folder__taken_free(taken);
     }
-    enum lf_status status = open_archive(folder, id, info, &to, err);
+}
+
+/* ---- the slot ---- */
+
+static enum lf_status not_written(struct lf_folder *folder, const char *path, struct lf_error *err)
+{
+    bool known, written = false;
+    struct lf_error ignored;
+    struct lf_file file;
+    struct lf_file_info info;
+    if (folder->options.finish == LF_FINISH_STABLE
+        && folder__beneath_open(&folder->outbox, path, &file, &info, &ignored) == LF_OK) {
+        written = folder__is_written(folder, path, &file, &known);
+        lf_file_close(&file);
+    }
+    return written
+               ? lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                         "a program has %s open for writing: it is archived once that has closed it", path)
+               : LF_OK;
+}
+
+static enum lf_status archive_found(struct lf_folder *folder, const struct lf_dir *from, const char *path,
+                                    const struct lf_file_info *info, struct lf_taken *taken,
+                                    const char *version, struct lf_error *err)
+{
+    char out[NAME_ROOM] = "", *target = NULL;
+    struct lf_dir to = {0};
+    const char *name = folder__beneath_base(path);
+    enum lf_status status = not_written(folder, path, err);
+    if (status == LF_OK)
+        status = open_target(folder, path, info, &to, &target, err);
     if (status == LF_OK) {
         archive_companion(folder, from, name, folder->options.sidecar, &to);
         archive_companion(folder, from, name, folder->options.done_marker, &to);
-        status = archive_one(folder, from, name, &to, version, err);
+        status = archive_one(folder, from, name, &to, version, taken ? taken->sha256 : NULL, out, err);
     }
+    if (status == LF_OK)
+        look_again_later(taken, target, out);
     if (status == LF_OK)
         status = lf_dir_sync(&to, err);
     lf_dir_close(&to);
+    free(target);
     return status == LF_OK ? lf_dir_sync(from, err) : status;
 }
 
@@ -231,19 +332,26 @@ enum lf_status folder__archive(void *device, const char *id, const char *version
 {
     struct lf_folder *folder = device;
     struct lf_file_info info;
-    struct lf_dir from;
+    struct lf_dir from = {0};
     if (!folder->options.archive)
         return LF_OK;
     enum lf_status status = folder__alive(folder, err);
     if (status != LF_OK)
         return status;
-    status = folder__beneath_parent(&folder->outbox, id, false, &from, err);
+    char *path = folder__id_path(id);
+    if (!path)
+        return lf_fail_memory(err, "archiving a result");
+    status = folder__beneath_parent(&folder->outbox, path, false, &from, err);
     if (status == LF_OK)
-        status = lf_dir_look(&from, folder__beneath_base(id), &info, err);
-    if (status == LF_OK)
-        status = archive_found(folder, &from, id, &info, version, err);
+        status = lf_dir_look(&from, folder__beneath_base(path), &info, err);
+    if (status == LF_OK && !folder__is_version(folder, &info, version))
+        lf_log_info(folder->host->instrument,
+                    "%s has been written again: the new version stays and is collected", id);
+    else if (status == LF_OK)
+        status = archive_found(folder, &from, path, &info, folder__taken(folder, id, version), version, err);
     else
         status = status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot archive %s", id);
     lf_dir_close(&from);
+    free(path);
     return status;
 }

@@ -1,4 +1,5 @@
-/* Taking a result into the spool: the very version that was reported, complete, or an error. */
+/* Taking a result into the spool: the very version that was reported, complete, or an error. What was read is
+ * remembered for a while, to compare it with what is archived. */
 #include "beneath.h"
 #include "folder.h"
 
@@ -7,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* On network mounts ids may change with every mount, which would make every file look new. */
@@ -37,33 +39,96 @@ static enum lf_status open_failed(const char *id, struct lf_error *err)
     return lf_error_prefix(err, "cannot open the result %s", id);
 }
 
+struct lf_taken *folder__taken(struct lf_folder *folder, const char *id, const char *version)
+{
+    for (size_t i = 0; i < LF_TAKEN_MAX; i++)
+        if (folder->taken[i].id && !strcmp(folder->taken[i].id, id)
+            && !strcmp(folder->taken[i].version, version))
+            return &folder->taken[i];
+    return NULL;
+}
+
+void folder__taken_free(struct lf_taken *taken)
+{
+    free(taken->id);
+    free(taken->archived);
+    *taken = (struct lf_taken){0};
+}
+
+/* Takes the place of the oldest. */
+static void remember(struct lf_folder *folder, const char *id, const char *version, const char *sha256)
+{
+    struct lf_taken *taken = folder__taken(folder, id, version);
+    if (!taken)
+        taken = &folder->taken[folder->taken_next++ % LF_TAKEN_MAX];
+    folder__taken_free(taken);
+    taken->id = strdup(id);
+    snprintf(taken->version, sizeof taken->version, "%s", version);
+    snprintf(taken->sha256, sizeof taken->sha256, "%s", sha256);
+}
+
+static enum lf_status not_the_version(const char *id, struct lf_error *err)
+{
+    return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
+                   "the result %s has changed since it was found: it is collected again once it is finished",
+                   id);
+}
+
+static enum lf_status copy_version(struct lf_folder *folder, const char *id, const char *version,
+                                   const struct lf_file *file, const struct lf_file *to, int64_t max,
+                                   struct lf_error *err)
+{
+    char sha256[LF_SHA256_HEX];
+    struct lf_file_info info;
+    int64_t size = 0;
+    if (lf_file_copy(file, to, max, folder->host->cancel, sha256, &size, err) != LF_OK)
+        return lf_error_prefix(err, "the result %s", id);
+    if (lf_file_look(file, &info, err) != LF_OK)
+        return lf_error_prefix(err, "cannot look at the result %s", id);
+    if (!folder__is_version(folder, &info, version) || size != info.size)
+        return not_the_version(id, err);
+    if (to)
+        remember(folder, id, version, sha256);
+    return LF_OK;
+}
+
+static enum lf_status take_open(struct lf_folder *folder, const char *id, const char *path,
+                                const char *version, const struct lf_file *file,
+                                const struct lf_file_info *info, const struct lf_file *to, int64_t max,
+                                struct lf_error *err)
+{
+    bool known;
+    if (!folder__is_version(folder, info, version))
+        return not_the_version(id, err);
+    if (info->size > max)
+        return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
+                       "the result %s has %lld bytes, more than the limit of %lld", id, (long long)info->size,
+                       (long long)max);
+    /* Looked at again right before reading: a program may have opened it since it was found. */
+    if (to && folder->options.finish == LF_FINISH_STABLE && folder__is_written(folder, path, file, &known))
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                       "a program has the result %s open for writing: it is taken once that has closed it",
+                       id);
+    return copy_version(folder, id, version, file, to, max, err);
+}
+
 enum lf_status folder__take(void *device, const char *id, const char *version, const struct lf_file *to,
                             int64_t max, struct lf_error *err)
 {
     struct lf_folder *folder = device;
-    char sha256[LF_SHA256_HEX];
     struct lf_file file;
     struct lf_file_info info;
-    int64_t size = 0;
     enum lf_status status = folder__alive(folder, err);
     if (status != LF_OK)
         return status;
-    if (folder__beneath_open(&folder->outbox, id, &file, &info, err) != LF_OK)
-        return open_failed(id, err);
-    bool same = folder__is_version(folder, &info, version);
-    if (same && info.size > max)
-        status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
-                         "the result %s has %lld bytes, more than the limit of %lld", id,
-                         (long long)info.size, (long long)max);
-    else if (same
-             && (status = lf_file_copy(&file, to, max, folder->host->cancel, sha256, &size, err)) != LF_OK)
-        lf_error_prefix(err, "the result %s", id);
-    else if (same && (status = lf_file_look(&file, &info, err)) != LF_OK)
-        lf_error_prefix(err, "cannot look at the result %s", id);
+    char *path = folder__id_path(id);
+    if (!path)
+        return lf_fail_memory(err, "taking a result");
+    if (folder__beneath_open(&folder->outbox, path, &file, &info, err) != LF_OK)
+        status = open_failed(id, err);
+    else
+        status = take_open(folder, id, path, version, &file, &info, to, max, err);
     lf_file_close(&file);
-    if (status != LF_OK || (same && folder__is_version(folder, &info, version) && size == info.size))
-        return status;
-    return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
-                   "the result %s has changed since it was found: it is collected again once it is finished",
-                   id);
+    free(path);
+    return status;
 }

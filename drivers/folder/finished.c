@@ -1,17 +1,20 @@
 /* When is a result finished? An instrument may write for minutes, in parts, and through a share that shows
  * old sizes.
  *
- *   stable   the same size, time and inode over STABLE_LOOKS looks and for `stable_for`; never while empty
- *   marker   its companion (done_marker) exists, or its text ends in end_marker; both, when both are set
- *   rename   it has the name that matches
+ *   stable   the same size, time and inode over STABLE_LOOKS looks and for `stable_for`; never while empty,
+ * nor while a program has it open for writing. Where nobody can say whether one has (a share, or a file of
+ * another user without CAP_LEASE), the time grows with the size, and with the pauses that were seen in its
+ * growth. marker   its companion (done_marker) exists, or its text ends in end_marker; both, when both are
+ * set rename   it has the name that matches
  *
- * And always: it can be opened (a program that holds it exclusively is still writing), and its sidecar is
- * there when one is required. */
+ * And always: it can be opened (a program that holds it exclusively is still writing), its sidecar is there
+ * when one is required, and its name is not that of a file that is going to be renamed. */
 #include "beneath.h"
 #include "folder.h"
 
 #include "base/json.h"
 #include "base/log.h"
+#include "os/text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -19,7 +22,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { STABLE_LOOKS = 3, SIDECAR_MAX = 64 * 1024, TAIL = 4096, COMPLAIN_AFTER_MS = 30 * 1000 };
+enum { STABLE_LOOKS = 3, SIDECAR_MAX = 64 * 1024, TAIL = 4096 };
+/* How long a person is not told. Nobody can say how long an instrument measures: what it still writes waits
+ * longer. */
+enum { PATIENCE_MS = 30 * 1000, WRITING_PATIENCE_MS = 10 * 60 * 1000 };
+enum { QUIET_BYTES_PER_S = 50 * 1000 * 1000, QUIET_SIZE_MAX_MS = 2 * 60 * 1000, PAUSES = 2 };
 
 /* ---- companions ---- */
 
@@ -54,8 +61,16 @@ static bool fits(const char *pattern, const char *name)
            && !strcasecmp(name + len - tail, place + 6);
 }
 
+/* A done marker without {name} or {stem} is for all results in its folder and below. */
+static bool is_folder_marker(const char *pattern)
+{
+    return pattern && !strstr(pattern, "{name}") && !strstr(pattern, "{stem}");
+}
+
 bool folder__is_companion(const struct lf_folder *folder, const char *name)
 {
+    if (is_folder_marker(folder->options.done_marker) && !strcasecmp(folder->options.done_marker, name))
+        return true;
     return fits(folder->options.sidecar, name) || fits(folder->options.done_marker, name);
 }
 
@@ -71,11 +86,22 @@ static bool open_companion(const struct lf_folder *folder, const char *path, con
     return opened;
 }
 
-static bool companion_exists(const struct lf_folder *folder, const char *path, const char *pattern)
+/* In the folder of the result, or for a folder's marker in one above it. */
+static bool marker_exists(const struct lf_folder *folder, const char *path)
 {
+    const char *pattern = folder->options.done_marker;
+    struct lf_error ignored;
     struct lf_file file = {0};
     struct lf_file_info info;
     bool exists = open_companion(folder, path, pattern, &file, &info);
+    for (const char *end = path + strlen(path); is_folder_marker(pattern) && !exists && end > path;) {
+        while (end > path && end[-1] != '/')
+            end--;
+        char *marker = lf_format("%.*s%s", (int)(end - path), path, pattern);
+        exists = marker && folder__beneath_open(&folder->outbox, marker, &file, &info, &ignored) == LF_OK;
+        free(marker);
+        end -= end > path;
+    }
     lf_file_close(&file);
     return exists;
 }
@@ -95,54 +121,102 @@ static bool ends_in(const struct lf_file *file, int64_t size, const char *marker
     return got && got >= len && !memcmp(tail + got - len, marker, len);
 }
 
-static bool stable(const struct lf_folder *folder, const struct lf_entry *entry, int64_t *wait_ms)
+/* Reports once how it is known, for people. */
+static void note_way(struct lf_folder *folder, const char *way)
 {
-    const struct lf_folder_options *o = &folder->options;
-    int64_t still = lf_clock_mono_ms() - entry->since;
-    if (entry->info.size > 0 && entry->looks >= STABLE_LOOKS && still >= o->stable_for)
-        return true;
-    int64_t step = o->stable_for / (STABLE_LOOKS - 1);
-    *wait_ms = entry->info.size > 0 ? (step < 50 ? 50 : step) : 0;
-    return false;
+    if (folder->told_way == way)
+        return;
+    folder->told_way = way;
+    folder->host->way(folder->host->self, way);
+}
+
+bool folder__is_written(struct lf_folder *folder, const char *path, const struct lf_file *file, bool *known)
+{
+    enum lf_status lease = lf_file_check_unwritten(file);
+    bool seen = folder->watching && lf_watch_writing(&folder->watch, path);
+    *known = lease == LF_OK || lease == LF_BUSY;
+    return seen || lease == LF_BUSY;
+}
+
+/* How long it must stay unchanged where a writer is not noticed. */
+static int64_t quiet_ms(const struct lf_folder *folder, const struct lf_entry *entry)
+{
+    int64_t quiet = folder->options.stable_for, by_pause = PAUSES * entry->pause,
+            by_size = entry->info.size / (QUIET_BYTES_PER_S / 1000);
+    if (by_size > QUIET_SIZE_MAX_MS)
+        by_size = QUIET_SIZE_MAX_MS;
+    quiet = by_size > quiet ? by_size : quiet;
+    return by_pause > quiet ? by_pause : quiet;
+}
+
+static void not_yet(struct lf_unfinished *wait, int64_t ms, int64_t patience, const char *text,
+                    const char *todo)
+{
+    *wait = (struct lf_unfinished){.ms = ms, .patience = patience, .todo = todo};
+    snprintf(wait->text, sizeof wait->text, "%s", text);
+}
+
+static bool unchanged(const struct lf_entry *entry, int64_t quiet, struct lf_unfinished *wait)
+{
+    int64_t step = quiet / (STABLE_LOOKS - 1);
+    if (!entry->info.size)
+        not_yet(wait, 0, PATIENCE_MS, "it is empty",
+                "look at the export of the instrument; remove the file if nothing will follow");
+    else
+        not_yet(wait, step < 50 ? 50 : step, 0, "", NULL);
+    return entry->info.size > 0 && entry->looks >= STABLE_LOOKS && lf_clock_mono_ms() - entry->since >= quiet;
+}
+
+static bool stable(struct lf_folder *folder, const struct lf_entry *entry, const struct lf_file *file,
+                   struct lf_unfinished *wait)
+{
+    bool known, written = folder__is_written(folder, entry->path, file, &known);
+    note_way(folder, known ? "results are finished when no program has them open for writing (lease)"
+                     : folder->watching
+                         ? "results are finished when their writer, watched, has closed them and "
+                           "they are quiet"
+                         : "results are finished when they have been quiet for a while");
+    if (written)
+        not_yet(wait, folder->options.scan_interval, WRITING_PATIENCE_MS,
+                "a program still has it open for writing; it is taken once that has closed it",
+                "end the measurement, or close the file in the instrument's software");
+    return !written && (known || unchanged(entry, quiet_ms(folder, entry), wait));
 }
 
 static bool marked(const struct lf_folder *folder, const struct lf_entry *entry, const struct lf_file *file,
-                   int64_t *wait_ms)
+                   struct lf_unfinished *wait)
 {
     const struct lf_folder_options *o = &folder->options;
-    if (o->done_marker && !companion_exists(folder, entry->path, o->done_marker))
+    if (o->done_marker && !marker_exists(folder, entry->path)) {
+        not_yet(
+            wait, 0, PATIENCE_MS, "its done marker has not come",
+            "look at the instrument; create the marker if the result is complete, or correct done_marker");
         return false;
+    }
     if (!o->end_marker || ends_in(file, entry->info.size, o->end_marker))
         return true;
-    *wait_ms = folder->options.scan_interval; /* a watch does not report that a file grows */
+    /* a watch does not report that a file grows */
+    not_yet(wait, o->scan_interval, PATIENCE_MS, "it does not end with its end marker",
+            "look at the instrument, or correct end_marker");
     return false;
 }
 
 /* ---- waiting, with the reason ---- */
 
-static void complain(struct lf_folder *folder, struct lf_entry *entry, const char *reason)
-{
-    if (!entry->complained && lf_clock_mono_ms() - entry->since >= COMPLAIN_AFTER_MS) {
-        lf_log_warning(folder->host->instrument, "the result %s waits: %s", entry->path, reason);
-        entry->complained = true;
-    }
-}
-
 /* Busy, locked by another program, or not readable for us: each may pass, and a share does not say which it
  * is. */
-static bool open_entry(struct lf_folder *folder, struct lf_entry *entry, struct lf_file *file,
-                       int64_t *wait_ms)
+static bool open_entry(struct lf_folder *folder, const struct lf_entry *entry, struct lf_file *file,
+                       struct lf_unfinished *wait)
 {
-    char text[160];
     struct lf_error err;
     struct lf_file_info info;
     if (folder__beneath_open(&folder->outbox, entry->path, file, &info, &err) == LF_OK)
         return true;
-    snprintf(text, sizeof text,
+    not_yet(wait, folder->options.scan_interval, PATIENCE_MS, "",
+            "close it in the instrument's software, or give the agent's user permission to read it");
+    snprintf(wait->text, sizeof wait->text,
              "it cannot be opened (%.70s): the instrument still holds it, or the agent may not read it",
              err.text);
-    complain(folder, entry, text);
-    *wait_ms = folder->options.scan_interval;
     return false;
 }
 
@@ -162,14 +236,15 @@ static char *sidecar_text(const struct lf_file *file, const struct lf_file_info 
 
 /* True: there is none, or *sidecar has its text. A sidecar that cannot be used is logged, and the result goes
  * without. */
-static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char **sidecar)
+static bool read_sidecar(struct lf_folder *folder, const struct lf_entry *entry, char **sidecar,
+                         struct lf_unfinished *wait)
 {
     const struct lf_folder_options *o = &folder->options;
     struct lf_file file;
     struct lf_file_info info;
     if (!open_companion(folder, entry->path, o->sidecar, &file, &info)) {
-        if (o->sidecar_required)
-            complain(folder, entry, "its sidecar does not exist yet");
+        not_yet(wait, 0, PATIENCE_MS, "its sidecar has not come",
+                "create the sidecar, or turn sidecar_required off");
         return !o->sidecar_required;
     }
     *sidecar = sidecar_text(&file, &info);
@@ -181,16 +256,41 @@ static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char 
     return true;
 }
 
-bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms)
+/* It counts if a pattern of the configuration means such names; "*" and "*.csv*" do not. */
+static bool will_be_renamed(const struct lf_folder *folder, const struct lf_entry *entry)
 {
-    *sidecar = NULL;
-    *wait_ms = 0;
-    if (folder->options.finish == LF_FINISH_STABLE && !stable(folder, entry, wait_ms))
+    const char *name = folder__beneath_base(entry->path);
+    const struct lf_texts *results = &folder->options.results;
+    if (!folder__is_temporary(name))
         return false;
+    for (size_t i = 0; i < results->count; i++) {
+        size_t len = strlen(results->items[i]);
+        if (results->items[i][len - 1] != '*' && lf_glob_match(results->items[i], name, true))
+            return false;
+    }
+    return true;
+}
+
+bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar,
+                      struct lf_unfinished *wait)
+{
+    enum lf_finish finish = folder->options.finish;
     struct lf_file file;
-    if (!open_entry(folder, entry, &file, wait_ms))
+    *sidecar = NULL;
+    *wait = (struct lf_unfinished){0};
+    if (will_be_renamed(folder, entry)) {
+        not_yet(
+            wait, 0, WRITING_PATIENCE_MS, "its name looks temporary, and it was not renamed",
+            "remove it if it was left behind; name it in `results` (like \"*.??????\") if it is a result");
         return false;
-    bool finished = folder->options.finish != LF_FINISH_MARKER || marked(folder, entry, &file, wait_ms);
+    }
+    if (finish == LF_FINISH_STABLE && !unchanged(entry, folder->options.stable_for, wait))
+        return false;
+    if (!open_entry(folder, entry, &file, wait))
+        return false;
+    bool finished = finish == LF_FINISH_STABLE   ? stable(folder, entry, &file, wait)
+                    : finish == LF_FINISH_MARKER ? marked(folder, entry, &file, wait)
+                                                 : true;
     lf_file_close(&file);
-    return finished && read_sidecar(folder, entry, sidecar);
+    return finished && read_sidecar(folder, entry, sidecar, wait);
 }

@@ -75,28 +75,36 @@ enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err)
 
 /* ---- the share is really there, and ours alone ---- */
 
+/* An absolute one is the administrator's; any other lies below the folder, where no link is followed. */
+static enum lf_status open_marker(const struct lf_dir *dir, const char *marker, struct lf_file *file,
+                                  struct lf_file_info *info, struct lf_error *err)
+{
+    if (!lf_path_is_absolute(marker))
+        return folder__beneath_open(dir, marker, file, info, err);
+    enum lf_status status = lf_file_open(marker, LF_FILE_READ, 0, file, err);
+    return status == LF_OK ? lf_file_look(file, info, err) : status;
+}
+
 static enum lf_status check_marker(const struct lf_folder *folder, const struct lf_dir *dir, const char *path,
                                    struct lf_error *err)
 {
     char line[256] = "";
+    struct lf_file file = {0};
     struct lf_file_info info;
-    struct lf_buffer text = {0};
-    if (!folder->options.mount_marker || !lf_dir_is_open(dir))
+    size_t got = 0;
+    const char *marker = folder->options.mount_marker;
+    if (!marker || !lf_dir_is_open(dir))
         return LF_OK;
-    char *name = lf_path_join(path, folder->options.mount_marker);
-    if (!name)
-        return lf_fail_memory(err, "looking for a mount marker");
-    enum lf_status status = lf_path_look(name, &info, err);
+    enum lf_status status = open_marker(dir, marker, &file, &info, err);
     if (status != LF_OK)
         status = lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
-                         "the mount marker %s is not there: the share or disk of %s seems not to be mounted",
-                         name, path);
-    else if (lf_file_read(name, (size_t)64 * 1024, &text, err) == LF_OK && text.len)
-        snprintf(line, sizeof line, "%.*s", (int)strcspn(text.data, "\r\n"), text.data);
+                         "the mount marker %s is not in %s: the share or disk seems not to be mounted",
+                         marker, path);
+    else if (lf_file_read_at(&file, 0, line, sizeof line - 1, &got, err) == LF_OK)
+        line[got < strcspn(line, "\r\n") ? got : strcspn(line, "\r\n")] = '\0';
     if (line[0])
         status = folder->host->identity(folder->host->self, line, err);
-    lf_buffer_free(&text);
-    free(name);
+    lf_file_close(&file);
     return status;
 }
 
@@ -204,7 +212,7 @@ static void start_watching(struct lf_folder *folder)
     folder->watching = lf_dir_is_open(&folder->outbox) && !folder->outbox_remote && LF_LIMIT("LF_WATCH", 1);
     if (folder->watching
         && (lf_watch_open(&folder->watch, &err) != LF_OK
-            || lf_watch_add(&folder->watch, folder->options.outbox, &err) != LF_OK))
+            || lf_watch_add(&folder->watch, &folder->outbox, "", &err) != LF_OK))
         folder__watch_failed(folder, &err);
 }
 
@@ -242,6 +250,8 @@ static void folder_close(void *device)
         return;
     folder_disconnect(folder);
     folder__forget(folder);
+    for (size_t i = 0; i < LF_TAKEN_MAX; i++)
+        folder__taken_free(&folder->taken[i]);
     free(folder);
 }
 

@@ -16,11 +16,13 @@ enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_REPORTED, LF_ENTRY_REFUSED };
 struct lf_entry {
     char *path; /* below the outbox; owned */
     struct lf_file_info info;
-    bool complained; /* a reason for waiting was logged */
-    bool early;      /* there at the first scan, and unchanged since */
+    const char *unread; /* of a folder: why it is not read; NULL: a file */
+    bool concerned;     /* a concern about it stands */
+    bool early;         /* there at the first scan, and unchanged since */
     enum lf_entry_state state;
     int64_t since; /* mono ms: unchanged since */
     int64_t looks; /* how often it was seen unchanged */
+    int64_t pause; /* ms: the longest that it stayed unchanged before it changed again */
 };
 
 struct lf_entries {
@@ -30,6 +32,16 @@ struct lf_entries {
 
 /* How a file becomes visible, best way first; deliver.c says why. */
 enum lf_way { LF_WAY_RENAME_NEW, LF_WAY_LINK, LF_WAY_RENAME };
+
+/* A result that was taken and perhaps archived; kept to compare it with what lies in the archive. */
+enum { LF_TAKEN_MAX = 64, LF_VERSION_TEXT = 80 };
+
+struct lf_taken {
+    char *id; /* owned; NULL: free */
+    char version[LF_VERSION_TEXT], sha256[65];
+    char *archived;     /* below the archive folder; owned; NULL: not archived yet */
+    int64_t look_again; /* mono ms: when to look at it in the archive for the last time */
+};
 
 struct lf_folder {
     const struct lf_host *host;
@@ -45,9 +57,11 @@ struct lf_folder {
     bool outbox_remote, watching;
     struct lf_entries entries;
     int64_t next_scan;
-    int64_t refused; /* results refused since the start */
-    bool full_logged;
-    bool scanned; /* the first scan is over */
+    bool scanned;  /* the first scan is over */
+    bool overfull; /* a concern about too many files stands */
+    struct lf_taken taken[LF_TAKEN_MAX];
+    size_t taken_next;
+    const char *told_way; /* how it is known that a result is finished, as reported; NULL: not yet */
 };
 
 /* folder.c: do the configured folders still lie where they were opened? LF_DISCONNECTED when not. */
@@ -66,24 +80,51 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
 /* scan.c: reads the outbox, reports what is finished, and sets next_scan. */
 enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err);
 void folder__forget(struct lf_folder *folder); /* all entries */
+/* Notes what a person must know about an entry, until it has changed for the better or is gone. */
+void folder__concern(struct lf_folder *folder, struct lf_entry *entry, const char *text, const char *todo);
 
 /* finished.c: is this entry finished? Also reads its sidecar (*sidecar owned, may stay NULL). When it is not,
- * *wait_ms says when to look again (0: at the next scan). */
-bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
+ * *wait says when to look again and, after some patience, what to tell a person. */
+struct lf_unfinished {
+    int64_t ms;       /* 0: at the next scan */
+    int64_t patience; /* ms unchanged, then it is a concern */
+    const char *todo; /* NULL: no reason for a concern */
+    char text[200];
+};
+bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar,
+                      struct lf_unfinished *wait);
+/* Has a program the result, open here, open for writing? Known by a lease, or by the watch. */
+bool folder__is_written(struct lf_folder *folder, const char *path, const struct lf_file *file, bool *known);
 /* Is this a done marker or a sidecar, and so no result? */
 bool folder__is_companion(const struct lf_folder *folder, const char *name);
 /* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: the
- * pattern is NULL, or memory ran out. */
+ * pattern is NULL or has neither, or memory ran out. */
 char *folder__companion(const char *path, const char *pattern);
+
+/* names.c: the id of a result for its path, and back. Returns owned; NULL: memory ran out. */
+enum { FOLDER_NAME_ROOM = 260 };
+char *folder__id(const char *path);
+char *folder__id_path(const char *id);
+/* A name that can be used everywhere; true: it is the same one. */
+bool folder__safe_name(const char *name, char out[FOLDER_NAME_ROOM]);
+/* Does it end like the temporary name of a file that is renamed once it is complete (x.csv.aB3dEf)? */
+bool folder__is_temporary(const char *name);
 
 /* collect.c, archive.c: take and archive are slots of the driver. The version of a result changes when it is
  * written again. */
-enum { LF_VERSION_TEXT = 80 };
 void folder__version(const struct lf_folder *folder, const struct lf_file_info *info,
                      char text[LF_VERSION_TEXT]);
 bool folder__is_version(const struct lf_folder *folder, const struct lf_file_info *info, const char *version);
 enum lf_status folder__take(void *device, const char *id, const char *version, const struct lf_file *to,
                             int64_t max, struct lf_error *err);
+/* What was taken of this version; NULL: not since the start, or too long ago. */
+struct lf_taken *folder__taken(struct lf_folder *folder, const char *id, const char *version);
+void folder__taken_free(struct lf_taken *taken);
 enum lf_status folder__archive(void *device, const char *id, const char *version, struct lf_error *err);
+/* Opens the archive folder; without `make` LF_NOT_FOUND while there is none. */
+enum lf_status folder__archive_open(const struct lf_folder *folder, bool make, struct lf_dir *dir,
+                                    struct lf_error *err);
+/* Looks once more at what was archived some time ago. */
+void folder__archive_check(struct lf_folder *folder);
 
 #endif

@@ -56,6 +56,10 @@ void folder__read_options(const struct lf_values *values, struct lf_folder_optio
             *texts[i] = NULL; /* an empty text counts as not given */
     if (o->archive && !strcmp(o->archive, "none"))
         o->archive = NULL;
+    /* Below the outbox, where others may write, it is opened as everything there. */
+    size_t len = o->outbox ? strlen(o->outbox) : 0;
+    if (len && o->archive && !strncmp(o->archive, o->outbox, len) && o->archive[len] == '/')
+        o->archive += len + strspn(o->archive + len, "/");
     if (!read_mode(o->file_mode, &o->mode))
         o->mode = 0; /* refused by folder__check */
 }
@@ -81,6 +85,18 @@ static bool bad_companion(const char *pattern)
                || strlen(pattern) == 6);
 }
 
+/* "CopyComplete.txt": one marker for a whole folder. */
+static bool bad_marker(const char *pattern)
+{
+    return pattern && bad_companion(pattern) && (strpbrk(pattern, "{}/") || *pattern == '.');
+}
+
+static bool leaves_the_outbox(const char *archive)
+{
+    return archive && !lf_path_is_absolute(archive)
+           && (!strncmp(archive, "..", 2) || strstr(archive, "/..") || strstr(archive, "//"));
+}
+
 static bool same(const char *a, const char *b)
 {
     return a && b && !strcmp(a, b);
@@ -103,7 +119,8 @@ static enum lf_status check_all(const struct lf_values *values, const struct lf_
         {"file_mode", !o->mode, "give an octal mode between 0400 and 0777, like 0664"},
         {"results", bad_globs(&o->results), glob},
         {"ignore", bad_globs(&o->ignore), glob},
-        {"done_marker", bad_companion(o->done_marker), companion},
+        {"done_marker", bad_marker(o->done_marker),
+         "give one {name} or {stem} and more text, like {name}.done, or a plain name for a whole folder"},
         {"sidecar", bad_companion(o->sidecar), companion},
         {"finish", marker && !o->done_marker && !o->end_marker,
          "marker needs done_marker or end_marker, or both"},
@@ -112,6 +129,8 @@ static enum lf_status check_all(const struct lf_values *values, const struct lf_
         {"end_marker", o->end_marker && strlen(o->end_marker) > 1024, "is longer than 1024 bytes"},
         {"sidecar_required", o->sidecar_required && !o->sidecar, "needs sidecar"},
         {"archive", same(o->archive, o->outbox), "must not be the outbox"},
+        {"archive", leaves_the_outbox(o->archive),
+         "give an absolute path for a folder that is not below the outbox"},
         {"outbox", same(o->inbox, o->outbox) && !lf_values_given(values, "results"),
          "is also the inbox: list the names of the instrument's own files in results"},
     };

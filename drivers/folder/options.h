@@ -40,7 +40,8 @@ enum { FOLDER_DAY_MS = 24 * 60 * 60 * 1000 };
       .choices = folder__encodings)                                                                          \
     X(struct lf_texts, results, LF_LIST, "*", "Names of results, with * ? [set]; case is ignored.")          \
     X(struct lf_texts, ignore, LF_LIST, NULL,                                                                \
-      "Names that are not results, besides hidden and temporary files.")                                     \
+      "Names of files and folders that are not results, besides hidden and "                                 \
+      "temporary files; case is ignored.")                                                                   \
     X(int, depth, LF_INT, "0", "How many levels of folders below the outbox to read.", 0, 8)                 \
     X(enum lf_finish, finish, LF_CHOICE, "stable",                                                           \
       "When a result is finished: stable (unchanged for a while), marker (done_marker "                      \
@@ -48,10 +49,14 @@ enum { FOLDER_DAY_MS = 24 * 60 * 60 * 1000 };
       "name that matches is finished).",                                                                     \
       .choices = folder__finishes)                                                                           \
     X(int64_t, stable_for, LF_DURATION, "10s",                                                               \
-      "With finish = stable: how long size and time must stay unchanged.", 0, FOLDER_DAY_MS)                 \
+      "With finish = stable: how long size and time must stay unchanged. What a "                            \
+      "program has open for writing is not finished; where that cannot be told, "                            \
+      "large results and those that grow in steps wait longer.",                                             \
+      0, FOLDER_DAY_MS)                                                                                      \
     X(const char *, done_marker, LF_TEXT, NULL,                                                              \
       "With finish = marker: file that shows that a result is finished, like "                               \
-      "{name}.done or {stem}.ok.")                                                                           \
+      "{name}.done or {stem}.ok; a plain name finishes all in its folder and "                               \
+      "below.")                                                                                              \
     X(const char *, end_marker, LF_TEXT, NULL,                                                               \
       "With finish = marker: text at the end of a finished result (white space may "                         \
       "follow).")                                                                                            \

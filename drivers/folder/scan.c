@@ -4,8 +4,9 @@
  * entry is
  *   watched   until it is finished and reported to the host, with the version it had then;
  *   reported  ignored until its size, time or id changes; then watched again, as a new version;
- *   refused   its name or kind is not acceptable: logged once, left in place, checked again when it changes.
- * Entries that are gone are forgotten. */
+ *   refused   it is no regular file: left in place, checked again when it changes.
+ * What is refused, waits for long or is a folder that nobody reads is a concern, until it is gone or
+ * finished. Entries that are gone are forgotten. */
 #include "beneath.h"
 #include "folder.h"
 
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENTRIES_MAX = 100 * 1000, REFUSED_LOGGED = 50 /* each; after that the 64th, 128th ... */ };
+enum { ENTRIES_MAX = 100 * 1000, ABOUT_ROOM = 290 };
 
 /* ---- the list ---- */
 
@@ -41,7 +42,7 @@ static int by_path(const void *a, const void *b)
 }
 
 static enum lf_status add_entry(struct lf_entries *entries, const char *path, const struct lf_file_info *info,
-                                struct lf_error *err)
+                                const char *unread, struct lf_error *err)
 {
     if (entries->count == entries->room) {
         size_t room = entries->room ? entries->room * 2 : 64;
@@ -52,7 +53,11 @@ static enum lf_status add_entry(struct lf_entries *entries, const char *path, co
         entries->room = room;
     }
     struct lf_entry *entry = &entries->items[entries->count];
-    *entry = (struct lf_entry){.path = strdup(path), .info = *info, .since = lf_clock_mono_ms(), .looks = 1};
+    *entry = (struct lf_entry){.path = strdup(path),
+                               .info = *info,
+                               .unread = unread,
+                               .since = lf_clock_mono_ms(),
+                               .looks = 1};
     if (!entry->path)
         return lf_fail_memory(err, "reading an outbox");
     entries->count++;
@@ -71,8 +76,8 @@ static bool matches(const char *name, const struct lf_texts *globs)
 
 static bool wanted(const struct lf_folder *folder, const char *name)
 {
-    static const char *const temporary[] = {"~$*",        "*.tmp",     "*.part",     "*.crdownload",
-                                            "*.filepart", "Thumbs.db", "desktop.ini"};
+    static const char *const temporary[] = {"~$*",        "*.tmp", "*.part",   "*.partial", "*.crdownload",
+                                            "*.filepart", "*.ldb", "*.laccdb", "Thumbs.db", "desktop.ini"};
     static const struct lf_texts never = {temporary, sizeof temporary / sizeof *temporary};
     const struct lf_folder_options *o = &folder->options;
     if (o->mount_marker && !strcmp(folder__beneath_base(o->mount_marker), name))
@@ -86,13 +91,13 @@ static bool is_own_folder(const struct lf_folder *folder, const struct lf_file_i
 {
     struct lf_file_info own;
     struct lf_error ignored;
+    struct lf_dir archive = {0};
     if (lf_dir_is_open(&folder->inbox) && lf_dir_look_self(&folder->inbox, &own, &ignored) == LF_OK
         && lf_file_is_same(&own, info))
         return true;
-    const char *name = folder->options.archive;
-    char *archive = name ? lf_path_join(folder->options.outbox, name) : NULL;
-    bool same = archive && lf_path_look(archive, &own, &ignored) == LF_OK && lf_file_is_same(&own, info);
-    free(archive);
+    bool same = folder->options.archive && folder__archive_open(folder, false, &archive, &ignored) == LF_OK
+                && lf_dir_look_self(&archive, &own, &ignored) == LF_OK && lf_file_is_same(&own, info);
+    lf_dir_close(&archive);
     return same;
 }
 
@@ -105,10 +110,11 @@ static enum lf_status read_failed(const char *path, struct lf_error *err)
     return lf_error_prefix(err, "cannot read the folder %s", path);
 }
 
-static void watch_too(struct lf_folder *folder, const char *path)
+static void watch_too(struct lf_folder *folder, const struct lf_dir *dir, const char *path)
 {
     struct lf_error err;
-    if (folder->watching && lf_watch_add(&folder->watch, path, &err) != LF_OK && err.status != LF_NOT_FOUND)
+    if (folder->watching && lf_watch_add(&folder->watch, dir, path, &err) != LF_OK
+        && err.status != LF_NOT_FOUND)
         folder__watch_failed(folder, &err);
 }
 
@@ -116,37 +122,51 @@ static enum lf_status read_folder(struct lf_folder *folder, const struct lf_dir 
                                   int depth, struct lf_entries *entries, struct lf_error *err);
 
 static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *at, const char *path,
-                                 int depth, struct lf_entries *entries, struct lf_error *err)
+                                 const struct lf_file_info *info, int depth, struct lf_entries *entries,
+                                 struct lf_error *err)
 {
     struct lf_dir inner;
-    if (lf_dir_enter(at, folder__beneath_base(path), false, &inner, err) != LF_OK)
-        return LF_OK; /* gone meanwhile, or not readable for us: treated as empty */
-    char *full = lf_path_join(folder->options.outbox, path);
-    if (full)
-        watch_too(folder, full);
-    free(full);
-    enum lf_status status = read_folder(folder, &inner, path, depth, entries, err);
+    enum lf_status status = lf_dir_enter(at, folder__beneath_base(path), false, &inner, err);
+    if (status == LF_DENIED)
+        return add_entry(entries, path, info, "the agent's user may not read this folder", err);
+    if (status != LF_OK)
+        return LF_OK; /* gone meanwhile, or a link by now: the next scan sees */
+    watch_too(folder, &inner, path);
+    status = read_folder(folder, &inner, path, depth, entries, err);
     lf_dir_close(&inner);
     return status;
+}
+
+static void note_overfull(struct lf_folder *folder, bool overfull)
+{
+    static const char about[] = "the outbox";
+    char text[200];
+    const struct lf_host *host = folder->host;
+    if (folder->overfull == overfull)
+        return;
+    folder->overfull = overfull;
+    snprintf(text, sizeof text, "there are more than %d files in %.100s: the rest wait", (int)ENTRIES_MAX,
+             folder->options.outbox);
+    if (overfull)
+        lf_log_warning(host->instrument, "%s", text);
+    host->concern(host->self, about, true, overfull ? text : NULL,
+                  "move away what the cloud has, or name the results in the setting `results`");
 }
 
 static enum lf_status read_entry(struct lf_folder *folder, const struct lf_dir *at, const char *path,
                                  const struct lf_file_info *info, int depth, struct lf_entries *entries,
                                  struct lf_error *err)
 {
-    if (info->kind == LF_KIND_FOLDER)
-        return depth > 0 && !is_own_folder(folder, info)
-                   ? read_below(folder, at, path, depth - 1, entries, err)
-                   : LF_OK;
-    if (!wanted(folder, folder__beneath_base(path)))
+    const char *name = folder__beneath_base(path);
+    bool inner = info->kind == LF_KIND_FOLDER;
+    if (inner && (is_own_folder(folder, info) || matches(name, &folder->options.ignore)))
+        return LF_OK;
+    if (inner && depth > 0)
+        return read_below(folder, at, path, info, depth - 1, entries, err);
+    if (!inner && !wanted(folder, name))
         return LF_OK;
     if (entries->count < ENTRIES_MAX)
-        return add_entry(entries, path, info, err);
-    if (!folder->full_logged)
-        lf_log_warning(folder->host->instrument,
-                       "more than %d files in %s: the rest wait until some are archived", (int)ENTRIES_MAX,
-                       folder->options.outbox);
-    folder->full_logged = true;
+        return add_entry(entries, path, info, inner ? "nobody reads this folder" : NULL, err);
     return LF_OK;
 }
 
@@ -182,19 +202,60 @@ static bool same_file(const struct lf_folder *folder, const struct lf_entry *a, 
            && a->info.kind == b->info.kind && (folder->outbox_remote || a->info.id == b->info.id);
 }
 
-static void merge(struct lf_folder *folder, struct lf_entries *now)
+static const char *about(const struct lf_entry *entry, char text[ABOUT_ROOM])
 {
-    const struct lf_entries *before = &folder->entries;
-    for (size_t i = 0; i < now->count && before->count; i++) {
-        struct lf_entry *entry = &now->items[i];
-        const struct lf_entry *known = bsearch(entry, before->items, before->count, sizeof *entry, by_path);
-        if (!known || !same_file(folder, known, entry))
-            continue;
+    char shown[ABOUT_ROOM - 20];
+    lf_text_show(entry->path, shown, sizeof shown);
+    snprintf(text, ABOUT_ROOM, "%s %s", entry->unread ? "folder" : "result", shown);
+    return text;
+}
+
+void folder__concern(struct lf_folder *folder, struct lf_entry *entry, const char *text, const char *todo)
+{
+    char name[ABOUT_ROOM];
+    const struct lf_host *host = folder->host;
+    if (!text && !entry->concerned)
+        return;
+    if (text && !entry->concerned)
+        lf_log_warning(host->instrument, "the %s: %s", about(entry, name), text);
+    entry->concerned = text != NULL;
+    host->concern(host->self, about(entry, name), true, text, todo);
+}
+
+static void end_concerns(struct lf_folder *folder, const struct lf_entries *now)
+{
+    for (size_t i = 0; i < folder->entries.count; i++) {
+        struct lf_entry *entry = &folder->entries.items[i];
+        if (entry->concerned
+            && !(now->count && bsearch(entry, now->items, now->count, sizeof *entry, by_path)))
+            folder__concern(folder, entry, NULL, NULL);
+    }
+}
+
+/* What is known of an entry that has changed is only how long it had paused. */
+static void carry_over(const struct lf_folder *folder, const struct lf_entry *known, struct lf_entry *entry)
+{
+    entry->concerned = known->concerned;
+    entry->pause = known->pause;
+    if (same_file(folder, known, entry)) {
         entry->since = known->since;
         entry->looks = known->looks + 1;
         entry->state = known->state;
-        entry->complained = known->complained;
         entry->early = known->early;
+    } else if (entry->since - known->since > entry->pause) {
+        entry->pause = entry->since - known->since;
+    }
+}
+
+static void merge(struct lf_folder *folder, struct lf_entries *now)
+{
+    const struct lf_entries *before = &folder->entries;
+    end_concerns(folder, now);
+    for (size_t i = 0; i < now->count && before->count; i++) {
+        const struct lf_entry *known = bsearch(&now->items[i], before->items, before->count, sizeof *known,
+                                               by_path);
+        if (known)
+            carry_over(folder, known, &now->items[i]);
     }
     for (size_t i = 0; i < now->count && !folder->scanned; i++)
         now->items[i].early = true;
@@ -208,23 +269,17 @@ static void merge(struct lf_folder *folder, struct lf_entries *now)
 
 static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
 {
-    struct lf_error err = {0};
-    const char *name = folder__beneath_base(entry->path);
-    if (entry->info.kind != LF_KIND_FILE)
-        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a regular file");
-    else if (lf_name_check(name, &err) == LF_OK && !folder__beneath_path_ok(entry->path))
-        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON,
-                "the name of its folder begins with a dot or has a control character");
-    if (err.status == LF_OK)
+    if (entry->unread)
+        folder__concern(folder, entry, entry->unread,
+                        strstr(entry->unread, "nobody")
+                            ? "raise `depth` to collect from it, or name it in `ignore`"
+                            : "give the agent's user permission to read and enter it");
+    else if (entry->info.kind != LF_KIND_FILE)
+        folder__concern(folder, entry, "it is a link or a device, not a regular file, and stays where it is",
+                        "put the file itself there, or remove it");
+    else
         return true;
     entry->state = LF_ENTRY_REFUSED;
-    folder->refused++;
-    if (folder->refused > REFUSED_LOGGED && (folder->refused & (folder->refused - 1)) != 0)
-        return false; /* many of them must not fill the log */
-    lf_log_warning(folder->host->instrument,
-                   "the result %s is refused and stays where it is: %s (%lld refused since the "
-                   "start)",
-                   entry->path, err.text, (long long)folder->refused);
     return false;
 }
 
@@ -238,18 +293,41 @@ static int64_t written_ms(const struct lf_folder *folder, const struct lf_file_i
 static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar,
                              struct lf_error *err)
 {
-    char version[LF_VERSION_TEXT];
+    char version[LF_VERSION_TEXT], name[FOLDER_NAME_ROOM], shown[FOLDER_NAME_ROOM * 4];
+    const char *base = folder__beneath_base(entry->path);
+    bool usual = folder__safe_name(base, name) && base == entry->path;
+    char *id = folder__id(entry->path);
+    if (!id)
+        return lf_fail_memory(err, "reporting a result");
     folder__version(folder, &entry->info, version);
-    struct lf_finding finding = {.id = entry->path,
+    lf_text_show(entry->path, shown, sizeof shown);
+    struct lf_finding finding = {.id = id,
                                  .version = version,
-                                 .name = folder__beneath_base(entry->path),
+                                 .name = name,
+                                 .original = usual ? NULL : shown,
                                  .sidecar = sidecar,
                                  .early = entry->early,
                                  .written_ms = written_ms(folder, &entry->info)};
     enum lf_status status = folder->host->found(folder->host->self, &finding, err);
-    if (status == LF_OK)
-        entry->state = LF_ENTRY_REPORTED;
-    return status;
+    free(id);
+    if (status != LF_OK)
+        return status;
+    entry->state = LF_ENTRY_REPORTED;
+    folder__concern(folder, entry, NULL, NULL);
+    return LF_OK;
+}
+
+/* After some patience a person is told what a result waits for. */
+static void put_off(struct lf_folder *folder, struct lf_entry *entry, const struct lf_unfinished *wait,
+                    int64_t *next_ms)
+{
+    int64_t patience = wait->todo ? wait->patience - (lf_clock_mono_ms() - entry->since) : 0;
+    if (wait->todo && patience <= 0)
+        folder__concern(folder, entry, wait->text, wait->todo);
+    if (patience > 0 && patience < *next_ms)
+        *next_ms = patience;
+    if (wait->ms && wait->ms < *next_ms)
+        *next_ms = wait->ms;
 }
 
 /* Looks at every watched entry, and lowers *wait_ms to when the first of them wants to be looked at again. */
@@ -259,23 +337,22 @@ static void look(struct lf_folder *folder, int64_t *wait_ms)
     bool failed = false;
     for (size_t i = 0; i < folder->entries.count && !failed; i++) {
         struct lf_entry *entry = &folder->entries.items[i];
-        int64_t ask = 0;
+        struct lf_unfinished wait = {0};
         char *sidecar = NULL;
         if (lf_cancel_is_set(folder->host->cancel))
             return;
         if (entry->state != LF_ENTRY_WATCHED || !acceptable(folder, entry))
             continue;
-        if (folder__finished(folder, entry, &sidecar, &ask)
-            && report(folder, entry, sidecar, &err) != LF_OK) {
+        if (!folder__finished(folder, entry, &sidecar, &wait)) {
+            put_off(folder, entry, &wait, wait_ms);
+        } else if (report(folder, entry, sidecar, &err) != LF_OK) {
             lf_log_warning(folder->host->instrument,
                            "the result %s could not be recorded and will be reported again: %s", entry->path,
                            err.text);
-            ask = folder->options.scan_interval;
+            *wait_ms = lf_deadline_sooner(*wait_ms, folder->options.scan_interval);
             failed = true; /* the journal is in trouble: the rest can wait as well */
         }
         free(sidecar);
-        if (ask && ask < *wait_ms)
-            *wait_ms = ask;
     }
 }
 
@@ -289,7 +366,9 @@ enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err)
     if (status == LF_OK) {
         if (now.count)
             qsort(now.items, now.count, sizeof *now.items, by_path);
+        note_overfull(folder, now.count == ENTRIES_MAX);
         merge(folder, &now);
+        folder__archive_check(folder);
         if (folder->watching)
             wait_ms *= FOLDER_SCANS_SKIPPED;
         look(folder, &wait_ms);

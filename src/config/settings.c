@@ -164,7 +164,8 @@ const struct lf_setting config__settings_instrument[] = {
 };
 
 const struct lf_setting config__settings_collect[] = {
-    {"files", COLLECT(LF_TEXT, files), "*", "Names of the result files that this entry is for (* ? [set])."},
+    {"files", COLLECT(LF_TEXT, files), "*",
+     "Names of the result files that this entry is for (* ? [set]); case is ignored."},
     {"match", COLLECT(LF_LIST, match), LF_REQUIRED,
      "How to find the run, tried in order: \"filename:REGEX\" and \"content:REGEX\" with a group (?<run>...), "
      "\"last-job\" (the only run whose file the instrument received and that has no result yet; held if there "

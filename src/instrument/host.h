@@ -47,7 +47,7 @@ struct lf_instrument {
     int64_t pause_asked, pause_applied; /* number of the newest pause or resume, in the order of commits */
     char identity[IDENTITY_TEXT];
     char note[LF_ERROR_TEXT]; /* why it is offline */
-    char progress[PROGRESS_TEXT];
+    char progress[PROGRESS_TEXT], way[PROGRESS_TEXT];
     int64_t steady_mono; /* since when it has been connected and not paused */
     int64_t since_ms;    /* wall: when the shown state began */
     int64_t job;         /* that is on the bench; 0: none */

@@ -60,6 +60,15 @@ static void host_progress(void *self, const char *text)
     lf_mutex_unlock(&instrument->mutex);
 }
 
+static void host_way(void *self, const char *text)
+{
+    struct lf_instrument *instrument = self;
+    lf_mutex_lock(&instrument->mutex);
+    snprintf(instrument->way, sizeof instrument->way, "%s", text);
+    lf_mutex_unlock(&instrument->mutex);
+    instrument__changed(instrument);
+}
+
 /* ---- life ---- */
 
 enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
@@ -90,6 +99,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
         .found = host_found,
         .identity = host_identity,
         .progress = host_progress,
+        .way = host_way,
         .concern = instrument__concern,
         .http = instrument__http,
         .run = instrument__run,
@@ -350,6 +360,8 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)
         lf_json_set_int(info, "job", instrument->job);
     if (instrument->progress[0])
         lf_json_set_text(info, "progress", instrument->progress);
+    if (instrument->way[0])
+        lf_json_set_text(info, "way", instrument->way);
     lf_mutex_unlock(&instrument->mutex);
     return info;
 }

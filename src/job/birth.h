@@ -7,7 +7,7 @@
 #include "job/job.h"
 #include "job/kinds.h"
 
-enum { LF_BIRTH_TEXTS_MAX = 6 };
+enum { LF_BIRTH_TEXTS_MAX = 7 };
 
 /* All pointers are borrowed for the call. */
 struct lf_birth {

@@ -1,9 +1,9 @@
 /* Finds the run that a result belongs to. The rules of collect.match are tried in order:
  *
- *   filename:REGEX   the name has a group (?<run>...) and perhaps (?<config>...)
- *   content:REGEX    the same for the first CONTENT_MAX bytes
- *   last-job         the run of the only delivery that has no result yet (last_job.c)
- *   sidecar          a file beside the result contains {"run": "...", "config": "..."}
+ *   filename:REGEX   the name, or the path below the outbox, has a group (?<run>...) and perhaps
+ * (?<config>...) content:REGEX    the same for the first CONTENT_MAX bytes, and the text that they are in
+ * UTF-16 or Latin-1 last-job         the run of the only delivery that has no result yet (last_job.c) sidecar
+ * a file beside the result contains {"run": "...", "config": "..."}
  *
  * Never a guess: a result that no rule matches is held, with the rules that were tried.
  */
@@ -132,6 +132,29 @@ static enum lf_status by_regex(struct job_work *work, const char *regex, const c
     return status;
 }
 
+/* The same for its characters instead of its bytes. */
+static enum lf_status by_text(struct job_work *work, const char *regex, const char *start, size_t len,
+                              struct lf_error *err)
+{
+    struct lf_buffer text = {0};
+    enum lf_status status = job__content_text(start, len, &text, err);
+    if (status == LF_OK)
+        status = by_regex(work, regex, text.data, text.len, err);
+    lf_buffer_free(&text);
+    return status;
+}
+
+/* A result whose name is odd or says little can be matched by where it lay. */
+static enum lf_status by_name(struct job_work *work, const char *regex, struct lf_error *err)
+{
+    const char *name = lf_job_text(work->job, LF_JOB_FILE_NAME),
+               *original = lf_job_text(work->job, LF_JOB_ORIGINAL);
+    enum lf_status status = by_regex(work, regex, name, strlen(name), err);
+    if (status == LF_NOT_FOUND && original)
+        status = by_regex(work, regex, original, strlen(original), err);
+    return status;
+}
+
 static enum lf_status by_content(struct job_work *work, const char *regex, struct lf_error *err)
 {
     struct lf_file file;
@@ -144,6 +167,9 @@ static enum lf_status by_content(struct job_work *work, const char *regex, struc
                    : lf_fail_memory(err, "reading a spooled result");
     if (status == LF_OK)
         status = by_regex(work, regex, start, got, err);
+    if (status == LF_NOT_FOUND && !err->text[0]
+        && (memchr(start, 0, got) || !lf_utf8_valid(lf_slice(start, got))))
+        status = by_text(work, regex, start, got, err);
     free(start);
     lf_file_close(&file);
     return status;
@@ -175,9 +201,9 @@ static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
 
 static enum lf_status try_rule(struct job_work *work, const char *rule, struct lf_error *err)
 {
-    const char *regex, *name = lf_job_text(work->job, LF_JOB_FILE_NAME);
+    const char *regex;
     if ((regex = skip_prefix(rule, "filename:")))
-        return by_regex(work, regex, name, strlen(name), err);
+        return by_name(work, regex, err);
     if ((regex = skip_prefix(rule, "content:")))
         return by_content(work, regex, err);
     return !strcmp(rule, "last-job") ? job__match_last_job(work, err) : by_sidecar(work, err);

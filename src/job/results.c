@@ -120,10 +120,15 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
                                        {LF_JOB_VERSION, finding->version},
                                        {LF_JOB_FILE_NAME, finding->name},
                                        {LF_JOB_SAID, finding->data ? "yes" : NULL},
+                                       {LF_JOB_ORIGINAL, finding->original},
                                        {LF_JOB_SIDECAR, finding->sidecar},
                                        {LF_JOB_WRITTEN, finding->written_ms > 0 ? written : NULL}}};
     lf_time_format(finding->written_ms, written);
-    snprintf(history, sizeof history, "result %.200s seen on %s", finding->name, instrument);
+    if (finding->original)
+        snprintf(history, sizeof history, "result %.140s seen on %.60s, carried as %.80s", finding->original,
+                 instrument, finding->name);
+    else
+        snprintf(history, sizeof history, "result %.200s seen on %s", finding->name, instrument);
     enum lf_status status = lf_jobs_birth(jobs, &birth, id, err);
     free(key);
     return status;

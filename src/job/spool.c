@@ -78,7 +78,8 @@ static enum lf_status make_parcel(struct lf_jobs *jobs, struct spool_file *file,
 enum lf_status job__spool_note(struct job_work *work, const struct lf_parcel_row *row, struct lf_error *err)
 {
     job__note(work, "%s, %lld bytes, sha256 %s", row->name, (long long)row->size, row->sha256);
-    return lf_job_set_text(work->job, LF_JOB_SHA256, row->sha256, err);
+    enum lf_status status = lf_job_set_int(work->job, LF_JOB_SIZE, row->size, err);
+    return status == LF_OK ? lf_job_set_text(work->job, LF_JOB_SHA256, row->sha256, err) : status;
 }
 
 enum lf_status job__spool_fill(struct job_work *work, const char *mime,

@@ -30,7 +30,7 @@ enum lf_status job__spool_fill(struct job_work *work, const char *mime,
                                enum lf_status (*write)(struct job_work *work, struct lf_file *file,
                                                        char *sha256, int64_t *size, struct lf_error *err),
                                struct lf_error *err);
-/* Sets the field sha256 and the note from the job's parcel. */
+/* Sets the fields sha256 and size, and the note, from the job's parcel. */
 enum lf_status job__spool_note(struct job_work *work, const struct lf_parcel_row *row, struct lf_error *err);
 /* Makes these bytes the parcel of a job. */
 enum lf_status job__spool_bytes(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,

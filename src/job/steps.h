@@ -177,6 +177,10 @@ enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 
+/* content.c: appends the text of a result's beginning as UTF-8; what is neither UTF-16 nor UTF-8 is read as
+ * Latin-1. */
+enum lf_status job__content_text(const char *start, size_t len, struct lf_buffer *text, struct lf_error *err);
+
 /* last_job.c: sets the field run by the rule last-job. LF_NOT_FOUND, with the reason in err: a person must
  * choose, from the field candidates if there are any. */
 enum lf_status job__match_last_job(struct job_work *work, struct lf_error *err);

@@ -132,19 +132,20 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
                                        const char *config, int64_t *other, bool *attached,
                                        struct lf_error *err)
 {
-    /* Attached, and not replaced by a later version since. Of those in progress only earlier ones count, or
-     * two would wait for each other. One held before its run is known may stay held for long: nothing waits
-     * for it.
+    /* Attached, and not replaced by another file since (the job of an `.uploaded` event has the same one). Of
+     * those in progress only earlier ones count, or two would wait for each other. One held before its run is
+     * known may stay held for long: nothing waits for it.
      */
     struct query query = journal__query(
         journal,
         "WITH it AS NOT MATERIALIZED (SELECT id, state,"
         " json_extract(facts, '$." LF_NAME_PROCESSOR "') AS processor,"
+        " json_extract(facts, '$." LF_NAME_BLOB "') AS blob,"
         " json_extract(facts, '$." LF_NAME_SAME_AS "') AS same_as,"
         " json_extract(facts, '$." LF_NAME_RUN "') AS run,"
         " json_extract(facts, '$." LF_NAME_CONFIG "') AS config FROM job)"
         " SELECT it.id, processor IS NOT NULL AND NOT EXISTS (SELECT 1 FROM it AS later WHERE later.id > it.id"
-        " AND later.processor = it.processor) AS attached"
+        " AND later.processor = it.processor AND later.blob IS NOT it.blob) AS attached"
         " FROM finding AS mine JOIN finding AS there INDEXED BY finding_by_content"
         " ON there.instrument = mine.instrument AND there.sha256 = mine.sha256 AND there.sha256 IS NOT NULL"
         " JOIN it ON it.id = there.job WHERE mine.job = ?1 AND it.id <> ?1 AND same_as IS NULL AND CASE"
@@ -160,6 +161,29 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
     enum lf_status status = journal__query_end(&query, err);
     return status == LF_OK && !found
                ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content")
+               : status;
+}
+
+enum lf_status lf_journal_finding_earlier(struct lf_journal *journal, int64_t job, const char *run,
+                                          const char *config, int64_t *earlier, bool *in_place,
+                                          struct lf_error *err)
+{
+    struct query query = journal__query(
+        journal,
+        "SELECT it.id, there.gone FROM finding AS mine JOIN finding AS there ON there.instrument = "
+        "mine.instrument AND there.id = mine.id AND there.job < mine.job JOIN job AS it ON it.id = there.job"
+        " WHERE mine.job = ?1 AND it.state <> 'cancelled' AND json_extract(facts, '$." LF_NAME_RUN "') = ?2"
+        " AND json_extract(facts, '$." LF_NAME_CONFIG "') = ?3"
+        " AND json_extract(facts, '$." LF_NAME_PROCESSOR "') IS NOT NULL ORDER BY it.id DESC LIMIT 1",
+        "itt", job, run, config);
+    bool found = journal__query_row(&query);
+    if (found) {
+        *earlier = journal__column_int(&query, 0);
+        *in_place = journal__column_int(&query, 1) == 0;
+    }
+    enum lf_status status = journal__query_end(&query, err);
+    return status == LF_OK && !found
+               ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no earlier version was attached")
                : status;
 }
 

@@ -12,6 +12,7 @@ struct lf_job;
 /* Names that SQL needs, too. */
 #define LF_NAME_RUN "run"
 #define LF_NAME_CONFIG "config"
+#define LF_NAME_BLOB "blob"
 #define LF_NAME_PROCESSOR "processor"
 #define LF_NAME_SAME_AS "same_as"
 #define LF_NAME_FAILING_SINCE "failing_since"
@@ -24,6 +25,7 @@ struct lf_job;
     X(CONFIG, LF_NAME_CONFIG, TEXT, "name of the automation file configuration")                             \
     X(FILE_NAME, "file_name", TEXT, "name of the file")                                                      \
     X(SHA256, "sha256", TEXT, "digest of the file in the spool")                                             \
+    X(SIZE, "size", INT, "bytes of the file in the spool")                                                   \
     X(GENERATOR, "generator", TEXT, "id of the input generator")                                             \
     X(FILE, "file", TEXT, "id of the generator's file")                                                      \
     X(MIME, "mime", TEXT, "media type of the generator's file")                                              \
@@ -31,6 +33,7 @@ struct lf_job;
     X(PLACE, "place", TEXT, "where the instrument has the file")                                             \
     X(SHA256_THERE, "sha256_there", TEXT, "digest of the file as read back from the instrument")             \
     X(FINDING, "finding", TEXT, "the driver's id of the result")                                             \
+    X(ORIGINAL, "original", TEXT, "where the result lies on the instrument, if its name does not say it")    \
     X(VERSION, "version", TEXT, "the driver's version of the result")                                        \
     X(WRITTEN, "written", TEXT, "when the instrument wrote the result")                                      \
     X(CANDIDATES, "candidates", JSON, "runs that the result may belong to, for a person to choose from")     \
@@ -41,7 +44,7 @@ struct lf_job;
     X(SAME_AS, LF_NAME_SAME_AS, INT, "job that brought the same content to the same run")                    \
     X(PARTS_BLOB, "parts_blob", TEXT, "blob of a multipart upload under way")                                \
     X(PART_SIZE, "part_size", INT, "bytes of each of its parts")                                             \
-    X(BLOB, "blob", TEXT, "id of the uploaded file")                                                         \
+    X(BLOB, LF_NAME_BLOB, TEXT, "id of the uploaded file")                                                   \
     X(ATTACHING, "attaching", BOOL, "the file may be attached to the run, which nobody has seen yet")        \
     X(PROCESSOR, LF_NAME_PROCESSOR, TEXT, "id of the output processor")                                      \
     X(TASK, "task", TEXT, "id of the long-running task that processes the file")                             \

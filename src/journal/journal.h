@@ -276,6 +276,12 @@ enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char 
                                          enum lf_job_field field, const char *value, bool open, int64_t but,
                                          int64_t *job, struct lf_error *err);
 
+/* The newest earlier job that brought another version of the same finding to this run and is attached.
+ * *in_place: that version was left in its place, so the new one replaced it there. LF_NOT_FOUND. */
+enum lf_status lf_journal_finding_earlier(struct lf_journal *journal, int64_t job, const char *run,
+                                          const char *config, int64_t *earlier, bool *in_place,
+                                          struct lf_error *err);
+
 /* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail as
  * well. */
 enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who,

@@ -61,6 +61,11 @@ enum lf_status lf_file_sync(const struct lf_file *file, struct lf_error *err);
 /* Makes the next read come from the disk or the server instead of memory, where the system can. */
 void lf_file_uncache(const struct lf_file *file);
 
+/* Has any program the file, open to read here, open for writing? LF_OK: none has; LF_BUSY: one has;
+ * LF_UNSUPPORTED: it cannot be told (a network file system; or the file of another user, without the right
+ * CAP_LEASE). */
+enum lf_status lf_file_check_unwritten(const struct lf_file *file);
+
 /* Takes the file's lock for as long as it stays open. Never waits. LF_BUSY: another process holds it;
  * LF_UNSUPPORTED: the file system has no locks. */
 enum lf_status lf_file_lock(const struct lf_file *file, struct lf_error *err);

@@ -198,9 +198,14 @@ class Names(WithLab):
         os.symlink("/etc/passwd", folder / "link.csv")
         os.mkfifo(folder / "pipe.csv")
         (folder / "dir.csv").mkdir()
+        lab.wait_job("collect")
+        lab.generate(name="w2.csv")
+        lab.wait_job("deliver", count=2)
         lab.result("good.csv", PLATE)
-        lab.until("the good one is done", lambda: [j for j in lab.jobs() if j["kind"] == "collect" and j["state"] == "done"
-                                                  and j["what"] == "good.csv"])
+        lab.wait_job("collect", ("done", "held"), count=2)
+        jobs = {job["what"]: lab.job(job["id"]) for job in lab.jobs() if job["kind"] == "collect"}
+        self.assertEqual(sorted(jobs), ["a_b_[31m.csv", "good.csv"])
+        self.assertEqual(jobs["a_b_[31m.csv"]["fields"]["original"], "a\\x0Ab\\x1B[31m.csv")
         state = json.dumps(lab.cloud_state()["processors"])
         self.assertNotIn("link.csv", state)
         self.assertNotIn("pipe.csv", state)

@@ -126,12 +126,39 @@ class Once(Results):
     def test_new_version(self):
         """new content under the same name is a new version, which is uploaded too"""
         self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
-        first, second = PLATE, PLATE + "A3,0.125\n"
+        first, second = PLATE, PLATE.replace("0.", "1.")
         self.lab.result(f"{self.lab.run}_a.csv", first)
         self.lab.wait_job("collect")
         self.lab.result(f"{self.lab.run}_a.csv", second)
         self.lab.wait_job("collect", count=2)
         self.assertEqual(self.contents(), sorted((sha256(first), sha256(second))))
+
+    def test_appended(self):
+        """a file that goes on growing after it was processed is held, and none of its rows comes twice"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"', hamilton='archive = "none";')
+        path = self.lab.home / "hamilton/results" / f"{self.lab.run}_day.csv"
+        path.write_text(PLATE)
+        self.lab.wait_job("collect")
+        with open(path, "a") as file:
+            file.write("A3,0.125\n")
+        job = self.lab.wait_job("collect", ("held", "done"), count=2)
+        self.assertIn("later version of what job 1 brought", job["note"])
+        self.assertEqual((len(self.processors()), self.rows()), (1, (2, 0)))
+
+    def test_left_open(self):
+        """a result that the instrument keeps open for writing is taken once, and with all its rows"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        path = self.lab.home / "hamilton/results" / f"{self.lab.run}_slow.csv"
+        with open(path, "w") as file:
+            for row in PLATE.splitlines(keepends=True):
+                file.write(row)
+                file.flush()
+                time.sleep(2)
+            self.assertEqual(self.lab.jobs(), [])
+            way = next(one for one in self.lab.ask("instruments") if one["name"] == "hamilton-1")["way"]
+            self.assertIn("lease", way)
+        self.lab.wait_job("collect")
+        self.assertEqual((self.rows(), len(self.lab.jobs())), ((2, 0), 1))
 
     def test_restart_between(self):
         """a result that is known is not collected again after a restart, even where it is left in place"""

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -148,6 +149,18 @@ enum lf_status lf_file_sync(const struct lf_file *file, struct lf_error *err)
 void lf_file_uncache(const struct lf_file *file)
 {
     posix_fadvise(os__descriptor(file->os), 0, 0, POSIX_FADV_DONTNEED);
+}
+
+/* A read lease is only given while nobody has the file open for writing. It is let go at once; a writer that
+ * comes in between has us signalled, by one that does nothing by default. */
+enum lf_status lf_file_check_unwritten(const struct lf_file *file)
+{
+    int fd = os__descriptor(file->os);
+    if (fcntl(fd, F_SETSIG, SIGURG) != 0)
+        return LF_UNSUPPORTED;
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+        return fcntl(fd, F_SETLEASE, F_UNLCK) == 0 ? LF_OK : LF_UNSUPPORTED;
+    return errno == EAGAIN ? LF_BUSY : LF_UNSUPPORTED;
 }
 
 enum lf_status lf_file_lock(const struct lf_file *file, struct lf_error *err)

@@ -90,6 +90,7 @@ static enum lf_status tell_result(struct fake_device *fake, struct lf_error *err
     struct lf_finding finding = {.id = fake->result,
                                  .version = version,
                                  .name = fake->result,
+                                 .original = fake->original,
                                  .written_ms = fake->written_ms};
     if (fake->as_data) {
         finding.data = bytes;
@@ -178,12 +179,13 @@ static enum lf_status fake_take(void *device, const char *id, const char *versio
     if (atoi(version) != fake->version)
         return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "it has changed");
     const char *bytes = fake->bytes;
-    if ((int64_t)strlen(bytes) > max)
+    size_t len = fake->len ? (size_t)fake->len : strlen(bytes);
+    if ((int64_t)len > max)
         return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "it is too large");
     if (!to)
         return LF_OK;
     fake->takes++;
-    return lf_file_append(to, bytes, strlen(bytes), err);
+    return lf_file_append(to, bytes, len, err);
 }
 
 static enum lf_status fake_archive(void *device, const char *id, const char *version, struct lf_error *err)

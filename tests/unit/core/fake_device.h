@@ -23,12 +23,14 @@ struct fake_device {
     atomic_bool act_mute;                // act fails and leaves the error as it was
     _Atomic(enum lf_class) repeat_class; // of the error of repeat; 0: none
     _Atomic(const char *) identity;
-    _Atomic(const char *) says;   // a value "weight" that act captures; NULL: none
-    _Atomic(const char *) result; // name of a result that listen finds, once
-    _Atomic(const char *) bytes;  // its content, handed out by take
-    atomic_bool as_data;          // the finding carries the bytes itself
-    _Atomic(int) version;         // of the result
-    _Atomic(int64_t) written_ms;  // when it was written; 0: the device does not know
+    _Atomic(const char *) says;     // a value "weight" that act captures; NULL: none
+    _Atomic(const char *) result;   // name of a result that listen finds, once
+    _Atomic(const char *) bytes;    // its content, handed out by take
+    atomic_int len;                 // of the content; 0: it is a text
+    atomic_bool as_data;            // the finding carries the bytes itself
+    _Atomic(int) version;           // of the result
+    _Atomic(const char *) original; // where it lies; NULL: its name says it
+    _Atomic(int64_t) written_ms;    // when it was written; 0: the device does not know
     // What was done.
     atomic_int connects, disconnects, acts, verifies, takes, files, open, listens;
 };

@@ -93,6 +93,7 @@ static void stand_open(struct stand *stand, const char *const *settings)
                                    .found = on_found,
                                    .identity = on_identity,
                                    .progress = on_progress,
+                                   .way = on_progress,
                                    .concern = on_concern};
     stand->values = values_of(settings);
     CHECK_OK(fixture.driver->open(stand->values, &stand->host, &stand->device, &stand->err), stand->err);

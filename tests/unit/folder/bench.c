@@ -19,6 +19,8 @@ static enum lf_status on_found(void *self, const struct lf_finding *finding, str
     snprintf(f->id, sizeof f->id, "%s", finding->id);
     snprintf(f->version, sizeof f->version, "%s", finding->version);
     snprintf(f->name, sizeof f->name, "%s", finding->name);
+    snprintf(f->original, sizeof f->original, "%s", finding->original ? finding->original : "");
+    f->written_ms = finding->written_ms;
     f->has_sidecar = finding->sidecar != NULL;
     snprintf(f->sidecar, sizeof f->sidecar, "%s", finding->sidecar ? finding->sidecar : "");
     return LF_OK;
@@ -41,7 +43,31 @@ static void on_progress(void *self, const char *text)
 
 static void on_concern(void *self, const char *about, bool stands, const char *text, const char *todo)
 {
-    (void)self, (void)about, (void)stands, (void)text, (void)todo;
+    struct bench *bench = self;
+    size_t i = 0;
+    while (i < BENCH_CONCERNS_MAX - 1 && *bench->concerns[i].about
+           && strcmp(bench->concerns[i].about, about) != 0)
+        i++;
+    CHECK(text ? *text && todo && *todo : stands);
+    snprintf(bench->concerns[i].about, sizeof bench->concerns[i].about, "%s", about);
+    snprintf(bench->concerns[i].text, sizeof bench->concerns[i].text, "%s", text ? text : "");
+    snprintf(bench->concerns[i].todo, sizeof bench->concerns[i].todo, "%s", text ? todo : "");
+    bench->concerns[i].stands = stands;
+    bench->concerns[i].times = text ? bench->concerns[i].times + 1 : 0;
+}
+
+static void on_way(void *self, const char *text)
+{
+    struct bench *bench = self;
+    snprintf(bench->way, sizeof bench->way, "%s", text);
+}
+
+const char *bench_concern(const struct bench *bench, const char *about)
+{
+    for (size_t i = 0; i < BENCH_CONCERNS_MAX; i++)
+        if (!strcmp(bench->concerns[i].about, about))
+            return bench->concerns[i].text;
+    return "";
 }
 
 static void make_folder(char *path, const char *name)
@@ -88,6 +114,7 @@ void bench_open(struct bench *bench, const char *const *settings)
                                    .found = on_found,
                                    .identity = on_identity,
                                    .progress = on_progress,
+                                   .way = on_way,
                                    .concern = on_concern};
     NEED(lf_driver_folder.open(bench->values, &bench->host, &bench->device, &err) == LF_OK);
 }

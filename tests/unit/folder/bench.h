@@ -10,10 +10,11 @@
 
 extern const struct lf_driver lf_driver_folder;
 
-enum { BENCH_FOUND_MAX = 64, BENCH_PATH = 4600 };
+enum { BENCH_FOUND_MAX = 64, BENCH_CONCERNS_MAX = 32, BENCH_PATH = 4600 };
 
 struct bench_finding {
-    char id[256], version[128], name[256], sidecar[256];
+    char id[1024], version[128], name[256], original[512], sidecar[256];
+    int64_t written_ms;
     bool has_sidecar;
 };
 
@@ -27,7 +28,12 @@ struct bench {
     void *device;
     struct bench_finding found[BENCH_FOUND_MAX];
     size_t found_count;
-    char identity[256];
+    struct {
+        char about[300], text[300], todo[300];
+        bool stands;
+        int times; // 0: it is over
+    } concerns[BENCH_CONCERNS_MAX];
+    char identity[256], way[200];
     bool refuse_findings; // the host's journal is in trouble
 };
 
@@ -49,6 +55,9 @@ void bench_listen_for(struct bench *bench, size_t count);
 void bench_after(struct bench *bench, int64_t ms, size_t count);
 const struct bench_finding *bench_found(const struct bench *bench,
                                         const char *id); // the last one; NULL if none
+
+// What a person is told about it now; "" if nothing.
+const char *bench_concern(const struct bench *bench, const char *about);
 
 void bench_write(const char *folder, const char *name, const char *text);
 bool bench_exists(const char *folder, const char *name);

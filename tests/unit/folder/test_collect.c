@@ -201,10 +201,16 @@ static void refused_results(void)
     snprintf(path, sizeof path, "%s/pipe.csv", bench.outbox);
     CHECK_INT(mkfifo(path, 0644), 0);
     bench_write(bench.outbox, "good.csv", "a");
-    bench_listen_for(&bench, 1);
-    bench_after(&bench, HOUR, 1);
+    bench_listen_for(&bench, 5);
+    bench_after(&bench, HOUR, 5);
     CHECK(bench_found(&bench, "good.csv") != NULL);
     CHECK(bench_exists(bench.outbox, "line\nbreak.csv")); // nothing is removed
+    CHECK_HAS(bench_concern(&bench, "result link.csv"), "not a regular file");
+    CHECK_HAS(bench_concern(&bench, "result pipe.csv"), "not a regular file");
+    snprintf(path, sizeof path, "%s/link.csv", bench.outbox);
+    CHECK_INT(unlink(path), 0);
+    bench_after(&bench, HOUR, 5);
+    CHECK_STR(bench_concern(&bench, "result link.csv"), "");
     bench_close(&bench);
 }
 
@@ -416,7 +422,8 @@ UNIT_TESTS("folder: collect",
             sidecar},
            {"a sidecar that is not text does not hold its result back", unusable_sidecar},
            {"only names that the configuration asks for are results", names_that_count},
-           {"links, pipes and unsafe names are refused, and stay where they are", refused_results},
+           {"links and pipes are refused, stay where they are, and a person is told until they are gone",
+            refused_results},
            {"new content under a known name is a new version", new_version},
            {"what the host could not store is reported again", reported_again_after_failure},
            {"listening ends when the host calls or cancels", host_calls},

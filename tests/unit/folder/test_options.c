@@ -62,8 +62,9 @@ static void mistakes(void)
     refuse((const char *[]){"outbox", "/out", "watch", "poll", NULL}, "\"watch\" is no longer needed");
     refuse((const char *[]){"outbox", "/out", "finish", "marker", NULL}, "done_marker or end_marker");
     refuse((const char *[]){"outbox", "/out", "end_marker", "END", NULL}, "finish = \"marker\"");
-    refuse((const char *[]){"outbox", "/out", "finish", "marker", "done_marker", "done", NULL},
+    refuse((const char *[]){"outbox", "/out", "finish", "marker", "done_marker", "{name}", NULL},
            "{name}.done");
+    refuse((const char *[]){"outbox", "/out", "archive", "../done", NULL}, "absolute path");
     refuse((const char *[]){"outbox", "/out", "sidecar", "{name}", NULL}, "{name}.done");
     refuse((const char *[]){"outbox", "/out", "sidecar", "../{name}.json", NULL}, "without '/'");
     refuse((const char *[]){"outbox", "/out", "results", "sub/*.csv", NULL}, "without '/'");

@@ -399,7 +399,8 @@ static void same_content_is_known(void)
 {
     struct lf_journal *journal = open_journal();
     int64_t other = 0,
-            first = add_finding(journal, "a", "{\"run\":\"r1\",\"config\":\"c\",\"processor\":\"p1\"}");
+            first = add_finding(journal, "a",
+                                "{\"run\":\"r1\",\"config\":\"c\",\"processor\":\"p1\",\"blob\":\"b1\"}");
     int64_t second = add_finding(journal, "b", "{\"run\":\"r2\",\"config\":\"c\"}"),
             third = add_finding(journal, "c", "{}");
     bool attached = false;
@@ -413,7 +414,10 @@ static void same_content_is_known(void)
               LF_NOT_FOUND);
     CHECK_INT(lf_journal_finding_same(journal, third, "r1", "d", &other, &attached, UNIT_ERROR),
               LF_NOT_FOUND);
-    add_finding(journal, "d", "{\"processor\":\"p1\"}"); /* a later version took the place of the first */
+    add_finding(journal, "e", "{\"processor\":\"p1\",\"blob\":\"b1\"}"); /* the event of that very upload */
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, UNIT_ERROR), LF_OK);
+    /* A later version took the place of the first. */
+    add_finding(journal, "d", "{\"processor\":\"p1\",\"blob\":\"b2\"}");
     struct lf_job job;
     NEED(lf_journal_job_get(journal, first, &job, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_DONE;

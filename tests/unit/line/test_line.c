@@ -94,6 +94,7 @@ static void begin(struct device *device, const char *profile, const struct peer_
                                   .found = on_found,
                                   .identity = on_identity,
                                   .progress = on_progress,
+                                  .way = on_progress,
                                   .concern = on_concern};
     peer_start(&device->peer, steps, count);
     device->peer.cancel = &host->cancel;
