@@ -192,9 +192,13 @@ const struct cli_field cli_instrument_columns[] = {
 
 static void show_instruments(const struct cli *cli, const cJSON *list)
 {
-    static const struct cli_field lines[] = {{"identity", "identity", CLI_PLAIN}, {"note", "note", CLI_PLAIN},
-                                             {"can", "can", CLI_PLAIN},           {"jobs", "jobs", CLI_PLAIN},
-                                             {"since", "since", CLI_WHEN},        {0}};
+    static const struct cli_field lines[] = {{"identity", "identity", CLI_PLAIN},
+                                             {"note", "note", CLI_PLAIN},
+                                             {"way", "way", CLI_PLAIN},
+                                             {"can", "can", CLI_PLAIN},
+                                             {"jobs", "jobs", CLI_PLAIN},
+                                             {"since", "since", CLI_WHEN},
+                                             {0}};
     cli_show_list(cli, list, cli_instrument_columns);
     if (!cli_text(cli, "instrument"))
         return;

@@ -248,7 +248,7 @@ static void put_back(struct lf_folder *folder, const struct lf_taken *taken, con
                  && move_numbered(folder, from, name, &to, folder__beneath_base(path), NULL, back, &err)
                         == LF_OK
                  && lf_dir_sync(&to, &err) == LF_OK && lf_dir_sync(from, &err) == LF_OK;
-    snprintf(about, sizeof about, "result %.280s", taken->id);
+    snprintf(about, sizeof about, "archived result %.270s", taken->id);
     snprintf(text, sizeof text, "it was written after it was uploaded and archived; %s%.250s",
              moved ? "it was put back, and is collected as a later version"
                    : "it lies in the archive, since ",

@@ -177,9 +177,11 @@ static bool stable(struct lf_folder *folder, const struct lf_entry *entry, const
                            "they are quiet"
                          : "results are finished when they have been quiet for a while");
     if (written)
-        not_yet(wait, folder->options.scan_interval, WRITING_PATIENCE_MS,
-                "a program still has it open for writing; it is taken once that has closed it",
-                "end the measurement, or close the file in the instrument's software");
+        not_yet(
+            wait, folder->options.scan_interval, WRITING_PATIENCE_MS,
+            "a program still has it open for writing; it is taken once that has closed it",
+            "end the measurement, or close the file in the instrument's software; if that keeps its files open, "
+            "set finish to marker or rename");
     return !written && (known || unchanged(entry, quiet_ms(folder, entry), wait));
 }
 

@@ -279,75 +279,6 @@ static enum lf_status replace_file(struct job_work *work, const char *processor,
     return status;
 }
 
-static enum lf_status digest_start(const struct lf_file *file, int64_t size, char sha256[LF_SHA256_HEX],
-                                   struct lf_error *err)
-{
-    char block[16 * 1024];
-    struct lf_digest *digest = lf_digest_new(LF_SHA256);
-    enum lf_status status = digest ? LF_OK : lf_fail_memory(err, "comparing a result");
-    for (int64_t at = 0; status == LF_OK && at < size; at += (int64_t)sizeof block) {
-        size_t got = 0, want = size - at < (int64_t)sizeof block ? (size_t)(size - at) : sizeof block;
-        status = lf_file_read_at(file, at, block, want, &got, err);
-        lf_digest_add(digest, block, got);
-    }
-    if (status == LF_OK)
-        lf_digest_finish(digest, sha256);
-    else
-        lf_digest_free(digest);
-    return status;
-}
-
-/* Does the file begin with all that the earlier job brought? */
-static enum lf_status begins_with(struct job_work *work, const struct lf_job *earlier, bool *begins,
-                                  struct lf_error *err)
-{
-    struct lf_file file;
-    char sha256[LF_SHA256_HEX];
-    int64_t size = lf_job_int(earlier, LF_JOB_SIZE, 0);
-    *begins = false;
-    if (size <= 0 || size >= lf_job_int(work->job, LF_JOB_SIZE, 0))
-        return LF_OK;
-    enum lf_status status = job__spool_open(work, &file, err);
-    if (status != LF_OK)
-        return status == LF_CORRUPT || status == LF_NOT_FOUND ? LF_OK : status;
-    status = digest_start(&file, size, sha256, err);
-    lf_file_close(&file);
-    *begins = status == LF_OK && !strcmp(sha256, lf_job_text_or(earlier, LF_JOB_SHA256, ""));
-    return status;
-}
-
-/* A later version of a file that Benchling has processed already, longer or written over in its place, would
- * bring its rows a second time. A person decides. */
-static enum lf_status no_later_version(struct job_work *work, struct lf_error *err)
-{
-    struct lf_job earlier;
-    int64_t id = 0;
-    bool in_place = false, begins = false;
-    struct lf_journal *journal = work->jobs->journal;
-    if (lf_job_text(work->job, LF_JOB_ASSIGNED) || lf_job_bool(work->job, LF_JOB_SAID))
-        return LF_OK;
-    enum lf_status status = lf_journal_finding_earlier(journal, work->job->id,
-                                                       lf_job_text(work->job, LF_JOB_RUN),
-                                                       lf_job_text(work->job, LF_JOB_CONFIG), &id, &in_place,
-                                                       err);
-    if (status == LF_OK)
-        status = lf_journal_job_get(journal, id, &earlier, err);
-    if (status != LF_OK)
-        return status == LF_NOT_FOUND ? LF_OK : status;
-    status = begins_with(work, &earlier, &begins, err);
-    if (status == LF_OK && (in_place || begins))
-        status = lf_fail(
-            err, LF_EXISTS, LF_NEEDS_PERSON,
-            "%.100s is a later version of what job %lld brought, and Benchling has processed that "
-            "(%lld rows): this one would bring %s again. `labferry cancel %lld`, or upload it all "
-            "the same: `labferry assign %lld %.80s`",
-            lf_job_text(work->job, LF_JOB_FILE_NAME), (long long)id,
-            (long long)lf_job_int(&earlier, LF_JOB_ROWS_SUCCEEDED, 0), begins ? "all of them" : "them",
-            (long long)work->job->id, (long long)work->job->id, lf_job_text(work->job, LF_JOB_RUN));
-    lf_job_free(&earlier);
-    return status;
-}
-
 /* To the processor `stale`, or to a new one if it is NULL. If the answer is lost, only a look at the run
  * shows whether it was done; until then the result must not be attached to another run. */
 static enum lf_status attach_to(struct job_work *work, const char *stale, struct lf_error *err)
@@ -377,7 +308,7 @@ static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
         job__note(work, "already attached to output processor %s of run %s", holder, run);
     } else {
         status = unprocessed_earlier(work, processors, &stale, err);
-        if (status == LF_NOT_FOUND && (status = no_later_version(work, err)) == LF_OK)
+        if (status == LF_NOT_FOUND && (status = job__no_earlier_version(work, err)) == LF_OK)
             status = attach_to(work, NULL, err);
         else if (status == LF_OK)
             status = attach_to(work, stale, err);

@@ -177,6 +177,10 @@ enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 
+/* later.c: LF_EXISTS (needs a person): Benchling has processed an earlier version of the result. Ends the
+ * held jobs of versions in between that it begins with. */
+enum lf_status job__no_earlier_version(struct job_work *work, struct lf_error *err);
+
 /* content.c: appends the text of a result's beginning as UTF-8; what is neither UTF-16 nor UTF-8 is read as
  * Latin-1. */
 enum lf_status job__content_text(const char *start, size_t len, struct lf_buffer *text, struct lf_error *err);

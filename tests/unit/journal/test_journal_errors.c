@@ -308,6 +308,8 @@ CALL(finding_add, return lf_journal_finding_add(journal, "reader", "new", "1", 1
 CALL(finding_digest, return lf_journal_finding_digest(journal, 1, "d2", err);)
 CALL(finding_same, int64_t other; bool attached;
      return lf_journal_finding_same(journal, 1, "r-1", "c", &other, &attached, err);)
+CALL(finding_earlier, int64_t other; bool in_place;
+     return lf_journal_finding_earlier(journal, 1, "r-1", "c", &other, &in_place, err);)
 CALL(outbox_add, return lf_journal_outbox_add(journal, "a/status", "{\"new\":1}", true, err);)
 CALL(outbox_reply, return lf_journal_outbox_add_reply(journal, "a/reply", "{}", lf_slice_text("c"), err);)
 CALL(outbox_next, struct lf_outbox_row row = {0};
@@ -376,6 +378,7 @@ static const struct {
     GIVES(finding_add, LF_OK),
     GIVES(finding_digest, LF_OK),
     GIVES(finding_same, LF_NOT_FOUND),
+    GIVES(finding_earlier, LF_NOT_FOUND),
     GIVES(outbox_add, LF_OK),
     GIVES(outbox_reply, LF_OK),
     GIVES(outbox_next, LF_OK),
