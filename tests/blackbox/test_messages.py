@@ -40,7 +40,7 @@ class Messages(unittest.TestCase):
         run = subprocess.run([BUILD / "bin/labferry", "help", "--json"], capture_output=True, text=True, check=True)
         verbs = set(re.findall(r'"name":\s*"([a-z-]+)"', json.dumps(json.loads(run.stdout))))
         self.assertIn("retry", verbs)
-        named = {(verb, path) for path, text in texts() for verb in re.findall(r"\blabferry ([a-z][a-z-]*)", text)}
+        named = {(verb, path) for path, text in texts() for verb in re.findall(r"(?<![\w./-])labferry ([a-z][a-z-]*)", text)}
         self.assertGreater(len({verb for verb, _ in named}), 15)  # else they are not found any more
         self.assertEqual(sorted((verb, str(path)) for verb, path in named if verb not in verbs | PROSE), [])
 
