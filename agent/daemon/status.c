@@ -52,11 +52,10 @@ static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
         return false;
     lf_time_format(lf_clock_wall_ms(), at);
     lf_audit_head_text(&head, text);
-    char *topic = lf_format("%s/audit", context->config->link.base);
+    const char *topic = context->config->link.audit_topic;
     char *note = lf_format("{\"head\":\"%s\",\"at\":\"%s\"}", text, at);
-    enum lf_status status = topic && note ? lf_journal_outbox_add(context->journal, topic, note, true, err)
-                                          : lf_fail_memory(err, "publishing the head of the audit trail");
-    free(topic);
+    enum lf_status status = note ? lf_journal_outbox_add(context->journal, topic, note, true, err)
+                                 : lf_fail_memory(err, "publishing the head of the audit trail");
     free(note);
     return status == LF_OK;
 }
@@ -83,17 +82,27 @@ char *status_needs(struct lf_context *context)
     return lf_buffer_take(&text);
 }
 
-static bool queue(struct lf_context *context, const char *topic, const char *text, struct lf_error *err)
+static bool queue(struct lf_context *context, const char *topic, const char *text, bool with_head,
+                  struct lf_error *err)
 {
     if (lf_journal_begin(context->journal, err) != LF_OK)
         return false;
     enum lf_status status = lf_journal_outbox_add(context->journal, topic, text, true, err);
-    if (status == LF_OK && !queue_audit_head(context, err))
+    if (status == LF_OK && with_head && !queue_audit_head(context, err))
         status = err->status;
     return lf_journal_end(context->journal, status, err) == LF_OK;
 }
 
-bool status_queue(struct lf_context *context)
+bool status_queue_head(struct lf_context *context)
+{
+    struct lf_error err = {0};
+    bool good = queue_audit_head(context, &err);
+    if (!good)
+        lf_log_warning("agent", "the head of the audit trail could not be queued: %s", err.text);
+    return good;
+}
+
+bool status_queue(struct lf_context *context, bool with_head)
 {
     char *text = NULL;
     struct lf_error err = {0}, trouble = {0};
@@ -113,7 +122,7 @@ bool status_queue(struct lf_context *context)
     if (!good)
         lf_fail_memory(&err, "making the status message");
     if (good)
-        good = queue(context, context->config->link.status_topic, text, &err);
+        good = queue(context, context->config->link.status_topic, text, with_head, &err);
     if (!good)
         lf_log_warning("agent", "the status message could not be queued: %s", err.text);
     free(text);

@@ -9,6 +9,7 @@
 #include "agent/daemon/filters.h"
 #include "agent/daemon/starts.h"
 #include "agent/daemon/status.h"
+#include "agent/daemon/witness.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/file.h"
@@ -33,9 +34,12 @@
 enum {
     STATUS_PACE_MS = 5000, /* the status message is sent at most this often */
     PRUNE_PACE_MS = 60 * 60 * 1000,
-    LOOK_PACE_MS = 60 * 1000,     /* at the clock */
-    OUTBOX_MAX = 100 * 1000,      /* reports: weeks of them */
+    LOOK_PACE_MS = 60 * 1000, /* at the clock */
+    OUTBOX_MAX = 100 * 1000,  /* reports: weeks of them */
+    OUTBOX_LEAST = 1000,
+    REPORT_SHARE = 20 * 1000,     /* one report for so many bytes of journal_max: a twentieth of it or so */
     UNUSED_SHARE = 20,            /* events that made no job may fill 1/20 of journal_max */
+    DISMISSED_SHARE = 40,         /* commands that changed nothing 1/40 */
     STALL_TIMEOUT_MS = 60 * 1000, /* the longest silence of a server that still works on an upload */
 };
 
@@ -44,6 +48,8 @@ struct agent {
     struct lf_context context; /* cloud, intake, jobs, link and the rest live here */
     struct lf_server *server;
     struct lf_texts former; /* filters of earlier configurations */
+    struct witness *witness;
+    int64_t published;      /* the last action that the broker was told of, as an entry of the audit trail */
     struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
@@ -93,7 +99,7 @@ static void online(void *context)
 {
     struct agent *agent = context;
     lf_intake_connected(agent->context.intake);
-    status_queue(&agent->context);
+    status_queue(&agent->context, witness_was_heard(agent->witness));
     lf_outbox_online(agent->context.outbox);
 }
 
@@ -152,37 +158,39 @@ static bool link_given_up(void *context, const char *about)
     return search.found;
 }
 
+static void heard(void *context, enum lf_link_heard what, struct lf_slice payload)
+{
+    struct agent *agent = context;
+    witness_hear(agent->witness, what, payload);
+    lf_wake_up(&agent->changed);
+}
+
+static bool work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
+{
+    struct agent *agent = context;
+    return witness_allows(agent->witness, next_mono)
+           && lf_jobs_work(agent->context.jobs, instrument, next_mono);
+}
+
+static enum lf_status found(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
+                            struct lf_error *err)
+{
+    struct agent *agent = context;
+    return lf_jobs_found(agent->context.jobs, instrument, finding, err);
+}
+
+static void instrument_changed(void *context, struct lf_instrument *instrument)
+{
+    struct agent *agent = context;
+    lf_jobs_instrument_changed(agent->context.jobs, instrument);
+}
+
 /* ---- opening ---- */
 
-/* With an older copy of the journal, events since then arrive again, and what was done for them would be done
- * again. So all instruments are paused until a person has checked. */
-static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
+static int64_t outbox_max(int64_t journal_max)
 {
-    static const char why[] =
-        "paused: the journal is an older copy, and what the instrument has done since would be done "
-        "again. Check the open jobs, cancel those that were already done, then resume";
-    const struct lf_config *config = agent->context.config;
-    char text[200], name[LF_PAUSED_NAME];
-    int64_t missing = lf_journal_missing(agent->context.journal);
-    if (!missing)
-        return LF_OK;
-    snprintf(
-        text, sizeof text,
-        "the journal is an older copy: it lacks %lld entries that were there when the last action began. All "
-        "instruments are paused",
-        (long long)missing);
-    lf_log_error("agent", "%s", text);
-    enum lf_status status = lf_journal_begin(agent->context.journal, err);
-    if (status != LF_OK)
-        return status;
-    status = lf_journal_audit_add(agent->context.journal, "agent", "audit", NULL, text, err);
-    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++)
-        status = lf_journal_set(agent->context.journal, lf_journal_paused(config->instruments[i].name, name),
-                                why, err);
-    status = lf_journal_end(agent->context.journal, status, err);
-    if (status == LF_OK)
-        lf_journal_missing_noted(agent->context.journal);
-    return status;
+    int64_t share = journal_max / REPORT_SHARE;
+    return share < OUTBOX_LEAST ? OUTBOX_LEAST : share > OUTBOX_MAX ? OUTBOX_MAX : share;
 }
 
 static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
@@ -199,8 +207,9 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
     free(path);
     struct lf_journal_limits limits = {
         .bytes = config->journal_max,
-        .outbox = LF_LIMIT("LF_OUTBOX_MAX", OUTBOX_MAX),
+        .outbox = LF_LIMIT("LF_OUTBOX_MAX", outbox_max(config->journal_max)),
         .unused = LF_LIMIT("LF_UNUSED_MAX", config->journal_max / UNUSED_SHARE),
+        .dismissed = LF_LIMIT("LF_DISMISSED_MAX", config->journal_max / DISMISSED_SHARE),
         .spool = config->spool_max,
         .reserve = config->disk_reserve,
         .spool_dir = config->spool_dir,
@@ -209,7 +218,7 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
         lf_journal_limit(agent->context.journal, &limits);
     if (status == LF_OK)
         status = starts_note_start(agent->context.journal, agent->context.config, err);
-    return status == LF_OK ? pause_if_older(agent, err) : status;
+    return status == LF_OK ? witness_open(&agent->context, &agent->witness, err) : status;
 }
 
 static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
@@ -246,10 +255,10 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .transfer = agent->transfer,
     };
     struct lf_instrument_hooks hooks = {
-        .context = agent->context.jobs,
-        .work = lf_jobs_work,
-        .found = lf_jobs_found,
-        .changed = lf_jobs_instrument_changed,
+        .context = agent,
+        .work = work,
+        .found = found,
+        .changed = instrument_changed,
     };
     struct lf_instrument *instrument = NULL;
     status = driver ? lf_instrument_open(&options, &hooks, &instrument, err) : err->status;
@@ -296,6 +305,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
                                   .batch = batch,
                                   .online = online,
                                   .unsubscribed = unsubscribed,
+                                  .heard = heard,
                                   .published = published,
                                   .concern = link_concern,
                                   .given_up = link_given_up,
@@ -420,9 +430,27 @@ static bool needs_changed(struct agent *agent)
     return changed;
 }
 
+static bool is_online(const struct agent *agent)
+{
+    return agent->context.link && lf_link_state(agent->context.link) == LF_LINK_ONLINE;
+}
+
+/* As soon as an action has begun: what the broker keeps must not be older than what was done. */
+static void publish_head(struct agent *agent)
+{
+    int64_t acted = lf_journal_audit_acted(agent->context.journal);
+    if (acted == agent->published || !is_online(agent) || !witness_was_heard(agent->witness))
+        return;
+    if (status_queue_head(&agent->context)) {
+        agent->published = acted;
+        lf_outbox_kick(agent->context.outbox);
+    }
+}
+
 void agent_run(struct agent *agent, const struct lf_cancel *stop)
 {
     int64_t next_prune = lf_clock_mono_ms(), next_status = next_prune;
+    bool news = false;
     while (!lf_cancel_is_set(stop)) {
         look_at_clock(agent);
         for (size_t i = 0; i < lf_jobs_instrument_count(agent->context.jobs); i++)
@@ -431,16 +459,19 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
             prune(agent);
             next_prune = lf_deadline_in(PRUNE_PACE_MS);
         }
-        if (lf_wake_wait(&agent->changed, lf_deadline_in(LOOK_PACE_MS), stop) != LF_OK
-            && !needs_changed(agent))
+        enum lf_status woken = lf_wake_wait(&agent->changed,
+                                            news ? next_status : lf_deadline_in(LOOK_PACE_MS), stop);
+        if (woken == LF_OK) {
+            lf_wake_clear(&agent->changed);
+            publish_head(agent);
+        }
+        news = news || woken == LF_OK || needs_changed(agent);
+        if (!news || !lf_deadline_passed(next_status))
             continue;
-        if (lf_sleep_until(next_status, stop) != LF_OK)
-            continue;
-        lf_wake_clear(&agent->changed);
-        if (agent->context.link && lf_link_state(agent->context.link) == LF_LINK_ONLINE
-            && status_queue(&agent->context))
+        if (is_online(agent) && status_queue(&agent->context, witness_was_heard(agent->witness)))
             lf_outbox_kick(agent->context.outbox);
         next_status = lf_deadline_in(STATUS_PACE_MS);
+        news = false;
     }
 }
 
@@ -481,6 +512,7 @@ bool agent_close(struct agent *agent)
     lf_journal_close(context->journal);
     if (!ended) /* the stuck thread still knows the rest */
         return false;
+    witness_close(agent->witness);
     lf_wake_close(&agent->changed);
     lf_mutex_destroy(&agent->batch_mutex);
     free(agent->needs);

@@ -250,6 +250,7 @@ static void make_topics(struct lf_load *load, struct lf_config_link *link)
     if (!link->base)
         return;
     link->status_topic = config__load_format(load, "%s/status", link->base);
+    link->audit_topic = config__load_format(load, "%s/audit", link->base);
     link->command_topic = link->commands ? config__load_format(load, "%s/command", link->base) : NULL;
 }
 

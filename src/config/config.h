@@ -75,6 +75,7 @@ struct lf_config_link {
     const char *base;          /* "labferry/boston/agents/bench-3" */
     const char *status_topic;  /* base/status */
     const char *command_topic; /* base/command; NULL: no commands over MQTT */
+    const char *audit_topic;   /* base/audit */
 };
 
 /* What to do with an instrument's results, by file name. The first rule that matches applies; a result that

@@ -23,12 +23,14 @@ enum {
     RETRY_MS = 5000,         /* the journal cannot store */
     ANSWER_MAX = 120 * 1024, /* bytes of an answer: some brokers take 128 KiB */
     WHO_ROOM = 200,
+    REUSED_RECORDED = 1000, /* of those in one run of the agent; they leave no row that could be bounded */
 };
 
 struct lf_commands {
     struct lf_context *context;
     struct lf_worker worker;
     atomic_llong refused; /* because too many were waiting */
+    atomic_llong reused;  /* because of an id that was used for another command */
 };
 
 /* ---- answers ---- */
@@ -101,6 +103,13 @@ static enum lf_status audit_command(struct lf_commands *commands, const struct l
     return status;
 }
 
+/* Then it may be forgotten: were it sent again, nothing would be done twice. */
+static bool changed_nothing(const struct lf_command_row *row, const struct lf_error *why)
+{
+    const struct lf_verb *verb = lf_verb_find(row->verb);
+    return !verb || !(verb->flags & LF_VERB_CHANGES) || (why && why->class == LF_PERMANENT);
+}
+
 /* Row and answer; why not NULL: failed. Within the caller's transaction. */
 static enum lf_status finish(struct lf_commands *commands, struct lf_command_row *row, const cJSON *result,
                              const struct lf_error *why, struct lf_error *err)
@@ -117,7 +126,7 @@ static enum lf_status finish(struct lf_commands *commands, struct lf_command_row
         free(row->answer);
         row->answer = make_answer(row, LF_VERB_FAILED, NULL, &large);
     }
-    row->state = LF_COMMAND_FINISHED;
+    row->state = changed_nothing(row, why) ? LF_COMMAND_DISMISSED : LF_COMMAND_FINISHED;
     enum lf_status status = queue_text(commands, row, row->answer, err);
     if (status == LF_OK)
         status = row->seq ? lf_journal_command_save(commands->context->journal, row, err)
@@ -169,7 +178,9 @@ static enum lf_status refuse_used_id(struct lf_commands *commands, const struct 
     lf_fail(&used, LF_EXISTS, LF_PERMANENT,
             "this id was used for another command, so this one was not accepted. Give every command an id of "
             "its own");
-    enum lf_status status = audit_command(commands, row, &used, err);
+    enum lf_status status = atomic_fetch_add(&commands->reused, 1) < REUSED_RECORDED
+                                ? audit_command(commands, row, &used, err)
+                                : LF_OK;
     return status == LF_OK ? refuse_unstored(commands, row, &used, err) : status;
 }
 
@@ -189,7 +200,7 @@ static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row
     known->correlation = again->correlation;
     again->reply = NULL;
     again->correlation = (struct lf_slice){0};
-    if (known->state == LF_COMMAND_FINISHED)
+    if (known->state >= LF_COMMAND_FINISHED)
         return queue_text(commands, known, known->answer, err);
     status = lf_journal_command_save(commands->context->journal, known, err);
     return status == LF_OK

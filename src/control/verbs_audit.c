@@ -1,6 +1,7 @@
 /* Verbs about the audit trail. */
 #include "control/verbs.h"
 
+#include "config/config.h"
 #include "journal/audit.h"
 
 #include <inttypes.h>
@@ -48,7 +49,8 @@ static enum lf_status perform_audit_verify(struct lf_context *context, const str
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
             "audit-verify: \"noted\" must be a chain head as printed by audit-verify: NUMBER:DIGEST");
-    enum lf_status status = lf_journal_audit_verify(context->journal, text ? &noted : NULL, &verdict, err);
+    enum lf_status status = lf_journal_audit_verify(context->journal, text ? &noted : NULL,
+                                                    context->config->agent.audit_keep_ms, &verdict, err);
     if (status != LF_OK)
         return status;
     *result = lf_audit_verdict_json(&verdict);

@@ -204,7 +204,8 @@ static void sweep_folder(struct lf_jobs *jobs, const char *path,
             if (strncmp(name, "job-", 4) != 0 || info.written_ns / 1000000000 > before_s
                 || needed(jobs->journal, name))
                 continue;
-            if (lf_journal_missing(jobs->journal) && needed == lf_journal_parcel_knows)
+            if ((lf_journal_missing(jobs->journal) || lf_journal_doubt(jobs->journal) == LF_DOUBT_COPY)
+                && needed == lf_journal_parcel_knows)
                 put_aside(&dir, name, path);
             else if (lf_dir_remove(&dir, name, &err) == LF_OK)
                 lf_log_debug("jobs", "swept %s from %s", name, path);

@@ -161,6 +161,18 @@ static const char *text_at(struct query *query, int column)
     return text ? text : "";
 }
 
+/* Is all that is stored in what read_entry makes of it? */
+static bool is_plain(struct query *query)
+{
+    bool plain = true;
+    for (int i = 0; plain && i < 8; i++) {
+        plain = sqlite3_column_type(query->stmt, i) == (i < 2 ? SQLITE_INTEGER : SQLITE_TEXT);
+        if (plain && i >= 2)
+            plain = strlen(text_at(query, i)) == (size_t)sqlite3_column_bytes(query->stmt, i);
+    }
+    return plain;
+}
+
 /* Borrowed until the next row. */
 static struct lf_audit_entry read_entry(struct query *query, char at[LF_TIME_TEXT])
 {
@@ -212,6 +224,32 @@ enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit
     return status;
 }
 
+enum lf_status lf_journal_audit_has(struct lf_journal *journal, const struct lf_audit_head *head, bool *has,
+                                    struct lf_error *err)
+{
+    struct query query = journal__query(
+        journal, "SELECT (SELECT hash FROM audit WHERE seq = ?1), min(seq) > ?1 FROM audit", "i", head->seq);
+    *has = false;
+    if (journal__query_row(&query)) {
+        const char *hash = journal__column_peek(&query, 0);
+        *has = hash ? !strcmp(hash, head->hash) : journal__column_int(&query, 1) != 0;
+    }
+    return journal__query_end(&query, err);
+}
+
+int64_t lf_journal_audit_opened(const struct lf_journal *journal)
+{
+    return journal->opened;
+}
+
+int64_t lf_journal_audit_acted(struct lf_journal *journal)
+{
+    lf_mutex_lock(&journal->mutex);
+    int64_t acted = journal->acted;
+    lf_mutex_unlock(&journal->mutex);
+    return acted;
+}
+
 /* ---- verifying ---- */
 
 static enum lf_status head_is_gone(struct audit_check *check, struct lf_error *err)
@@ -241,8 +279,10 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
                                         (int64_t)VERIFY_BATCH);
     enum lf_status fits = LF_OK;
     while (fits == LF_OK && journal__query_row(&query)) {
+        bool plain = is_plain(&query);
         struct lf_audit_entry entry = read_entry(&query, at);
-        fits = journal__audit_check_entry(check, &entry, err);
+        fits = plain ? journal__audit_check_entry(check, &entry, err)
+                     : journal__audit_more(check, entry.seq, err);
         rows++;
     }
     enum lf_status status = journal__query_end(&query, fits == LF_OK ? err : &ignored);
@@ -263,9 +303,10 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
 }
 
 enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct lf_audit_head *noted,
-                                       struct lf_audit_verdict *verdict, struct lf_error *err)
+                                       int64_t keep_ms, struct lf_audit_verdict *verdict,
+                                       struct lf_error *err)
 {
-    struct audit_check check = {.noted = noted, .verdict = verdict};
+    struct audit_check check = {.noted = noted, .verdict = verdict, .keep_ms = keep_ms};
     enum lf_status status = LF_OK;
     memset(verdict, 0, sizeof *verdict);
     for (bool more = true; status == LF_OK && more;)
@@ -275,7 +316,8 @@ enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct 
 
 /* ---- pruning ---- */
 
-/* What is to be removed: everything before the first entry that is young enough. first > last: nothing. */
+/* What is to be removed: everything before the newest of the old entries, up to the first that is young
+ * enough. first > last: nothing. */
 struct cut {
     int64_t first, last, from_ms, to_ms;
     char hash[LF_SHA256_HEX];
@@ -286,16 +328,18 @@ static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, st
 {
     struct query query = journal__query(journal, "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1",
                                         "i", (int64_t)LF_AUDIT_PRUNE_MAX);
-    *cut = (struct cut){.first = 1};
+    struct cut old = {.first = 1};
+    *cut = old;
     while (journal__query_row(&query) && journal__column_int(&query, 1) < before_ms) {
         const char *hash = journal__column_peek(&query, 2);
-        if (!cut->last) {
-            cut->first = journal__column_int(&query, 0);
-            cut->from_ms = journal__column_int(&query, 1);
+        *cut = old; /* without this one */
+        if (!old.last) {
+            old.first = journal__column_int(&query, 0);
+            old.from_ms = journal__column_int(&query, 1);
         }
-        cut->last = journal__column_int(&query, 0);
-        cut->to_ms = journal__column_int(&query, 1);
-        snprintf(cut->hash, sizeof cut->hash, "%s", hash ? hash : "");
+        old.last = journal__column_int(&query, 0);
+        old.to_ms = journal__column_int(&query, 1);
+        snprintf(old.hash, sizeof old.hash, "%s", hash ? hash : "");
     }
     return journal__query_end(&query, err);
 }

@@ -14,7 +14,10 @@
  * message on .../audit, an export, a note on paper) proves that nobody did; verifying takes one.
  *
  * Entries are removed only if agent.audit_keep is set: an entry "pruned" with the digest of the last one then
- * anchors the rest. SQLite triggers catch changes and removals by our own mistakes. Any thread may call.
+ * anchors the rest. The newest of the old entries stays, as the first of the rest, so that its date shows
+ * that all before it were old enough. Such an entry is worth no more than that: it must be old enough by
+ * agent.audit_keep where that is known, or not be newer than a noted head, which then vouches for it. SQLite
+ * triggers catch changes and removals by our own mistakes. Any thread may call.
  */
 #ifndef LF_JOURNAL_AUDIT_H
 #define LF_JOURNAL_AUDIT_H
@@ -60,9 +63,16 @@ enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf
                                      void *context, struct lf_error *err);
 enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head,
                                      struct lf_error *err);
+/* Is that the digest of our entry? Also true for an entry that was pruned. */
+enum lf_status lf_journal_audit_has(struct lf_journal *journal, const struct lf_audit_head *head, bool *has,
+                                    struct lf_error *err);
+/* The number of the newest entry when the journal was opened, and of the last action begun since (0: none).
+ */
+int64_t lf_journal_audit_opened(const struct lf_journal *journal);
+int64_t lf_journal_audit_acted(struct lf_journal *journal);
 /* Removes entries older than keep_ms (0: none), at most LF_AUDIT_PRUNE_MAX at a time. *dropped counts them.
  */
-enum { LF_AUDIT_PRUNE_MAX = 20000 };
+enum { LF_AUDIT_PRUNE_MAX = 1000 };
 enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
                                       struct lf_error *err);
 
@@ -75,9 +85,12 @@ struct lf_audit_verdict {
 };
 
 /* LF_OK: complete and unchanged. LF_CORRUPT: err names the first entry that does not fit. noted (NULL: none):
- * a head noted earlier that must still be there. Other threads may write meanwhile. */
+ * a head noted earlier that must still be there. keep_ms: agent.audit_keep. Other threads may write
+ * meanwhile. */
+enum { LF_AUDIT_KEEP_UNKNOWN = -1 };
 enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct lf_audit_head *noted,
-                                       struct lf_audit_verdict *verdict, struct lf_error *err);
+                                       int64_t keep_ms, struct lf_audit_verdict *verdict,
+                                       struct lf_error *err);
 /* The same for a file, without an agent: a journal (read only; an agent may be running on it) or
  * an export. */
 enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted,

@@ -1,6 +1,8 @@
 /* The chain: digests, and finding where it is broken. */
 #include "journal/audit_chain.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,6 +88,8 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
     if (check->verdict->count == 0) {
         check->verdict->first = entry->seq;
         snprintf(check->start, sizeof check->start, "%s", entry->prev);
+        check->first_ms = INT64_MAX; /* of a date that cannot be read: never old */
+        lf_time_parse(entry->at, &check->first_ms);
         check->anchored = entry->seq == 1;
         if (entry->seq == 1 && strcmp(entry->prev, AUDIT_GENESIS) != 0)
             return wrong(check, 1, err, "entry 1 is not the first: it names a predecessor");
@@ -106,13 +110,60 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
     return LF_OK;
 }
 
+enum lf_status journal__audit_more(struct audit_check *check, int64_t seq, struct lf_error *err)
+{
+    return wrong(check, seq, err,
+                 "entry %" PRId64 " was changed: it has bytes that its digest does not cover", seq);
+}
+
 /* The entry about pruning holds the digest that the first remaining entry names. */
-static bool is_anchor(const struct audit_check *check, const struct lf_audit_entry *entry)
+static bool names_start(const struct audit_check *check, const struct lf_audit_entry *entry)
 {
     char before[24];
     snprintf(before, sizeof before, "%" PRId64, check->verdict->first - 1);
     return !strcmp(entry->what, "pruned") && !strcmp(entry->about, before)
            && strstr(entry->text, check->start) != NULL;
+}
+
+/* Anyone who can write the file can add such an entry. */
+static bool is_believed(const struct audit_check *check, const struct lf_audit_entry *entry)
+{
+    int64_t at = 0, now = lf_clock_best_ms();
+    if (check->noted && entry->seq <= check->noted->seq)
+        return true;
+    if (check->keep_ms == LF_AUDIT_KEEP_UNKNOWN)
+        return !check->noted;
+    if (check->keep_ms == 0 || lf_time_parse(entry->at, &at) != LF_OK)
+        return false;
+    return check->first_ms < (at < now ? at : now) - check->keep_ms;
+}
+
+static void look_for_anchor(struct audit_check *check, const struct lf_audit_entry *entry)
+{
+    if (!names_start(check, entry))
+        return;
+    if (is_believed(check, entry))
+        check->anchored = true;
+    else
+        check->claimed = entry->seq;
+}
+
+static enum lf_status start_is_missing(struct audit_check *check, struct lf_error *err)
+{
+    char missing[64];
+    range(1, check->verdict->first - 1, missing);
+    if (!check->claimed)
+        return wrong(check, 1, err, "%s missing, and no entry says that it was removed", missing);
+    if (check->keep_ms == LF_AUDIT_KEEP_UNKNOWN)
+        return wrong(
+            check, 1, err,
+            "%s missing: entry %" PRId64
+            " says that it was removed, but is newer than the noted head, which does not vouch for it. "
+            "The running agent can tell (`labferry audit-verify`)",
+            missing, check->claimed);
+    return wrong(check, 1, err,
+                 "%s missing: entry %" PRId64 " says that it was removed, but agent.audit_keep %s", missing,
+                 check->claimed, check->keep_ms ? "keeps what is that young" : "keeps everything");
 }
 
 enum lf_status journal__audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry,
@@ -132,7 +183,7 @@ enum lf_status journal__audit_check_entry(struct audit_check *check, const struc
                        entry->seq, entry->at);
     if (status != LF_OK)
         return status;
-    check->anchored |= is_anchor(check, entry);
+    look_for_anchor(check, entry);
     if (check->noted && check->noted->seq == entry->seq) {
         check->noted_seen = true;
         if (strcmp(check->noted->hash, hash) != 0)
@@ -155,8 +206,7 @@ enum lf_status journal__audit_check_end(struct audit_check *check, const struct 
     const struct lf_audit_head *last = &verdict->head;
     char missing[64];
     if (verdict->count && !check->anchored)
-        return wrong(check, 1, err, "%s missing, and no entry says that it was removed",
-                     range(1, verdict->first - 1, missing));
+        return start_is_missing(check, err);
     if (kept && kept->seq > last->seq)
         return wrong(check, last->seq + 1, err, "%s missing (cut off at the end)",
                      range(last->seq + 1, kept->seq, missing));

@@ -88,7 +88,7 @@ static enum lf_status verify_journal(const char *path, const struct lf_audit_hea
     struct lf_journal *journal = NULL;
     enum lf_status status = journal__open_to_read(path, &journal, err);
     if (status == LF_OK)
-        status = lf_journal_audit_verify(journal, noted, verdict, err);
+        status = lf_journal_audit_verify(journal, noted, LF_AUDIT_KEEP_UNKNOWN, verdict, err);
     lf_journal_close(journal);
     return status;
 }
@@ -123,12 +123,25 @@ static bool read_end(const cJSON *json, struct lf_audit_head *head)
     return true;
 }
 
+/* A zero byte, as it is or escaped: what follows it would not be read. */
+static bool has_zero(struct lf_slice line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        bool escape = line.data[i] == '\\';
+        if (line.data[i] == '\0' || (escape && line.len - i >= 6 && !memcmp(line.data + i, "\\u0000", 6)))
+            return true;
+        i += escape;
+    }
+    return false;
+}
+
 static enum lf_status verify_line(struct audit_check *check, struct lf_slice line, int64_t number,
                                   bool *ended, struct lf_audit_head *end, struct lf_error *err)
 {
     cJSON *json = NULL;
     struct lf_audit_entry entry;
-    enum lf_status status = line.len > LINE_MAX_BYTES ? LF_INVALID : lf_json_parse(line, &json, err);
+    enum lf_status status = line.len > LINE_MAX_BYTES || has_zero(line) ? LF_INVALID
+                                                                        : lf_json_parse(line, &json, err);
     if (status == LF_OK && *ended)
         status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "there is more after the end of the export");
     else if (status == LF_OK && read_line(json, &entry))
@@ -148,7 +161,7 @@ static enum lf_status verify_line(struct audit_check *check, struct lf_slice lin
 static enum lf_status verify_export(FILE *file, const struct lf_audit_head *noted,
                                     struct lf_audit_verdict *verdict, struct lf_error *err)
 {
-    struct audit_check check = {.noted = noted, .verdict = verdict};
+    struct audit_check check = {.noted = noted, .verdict = verdict, .keep_ms = LF_AUDIT_KEEP_UNKNOWN};
     struct lf_audit_head end;
     enum lf_status status = LF_OK;
     bool ended = false;

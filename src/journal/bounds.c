@@ -10,12 +10,16 @@
 #include <stdlib.h>
 
 enum {
-    ROW_BYTES = 1000, /* of a row, its index entries and its entry in the audit trail, beside its body */
+    ROW_BYTES = 1000, /* of a row and its index entries, beside its body or arguments and answer */
     DROPS_AT_ONCE = 100,
 };
 
 /* Of events that made no job, in the order in which they leave. */
-static const enum lf_fate unused_fates[] = {LF_FATE_BAD, LF_FATE_UNKNOWN, LF_FATE_UNROUTED};
+static const enum lf_fate unused_fates[] = {LF_FATE_BAD, LF_FATE_UNKNOWN, LF_FATE_UNROUTED, LF_FATE_TWIN,
+                                            LF_FATE_LOST};
+_Static_assert(sizeof unused_fates / sizeof *unused_fates == 5, "journal__bounds_load binds each");
+/* What a command takes: ?1 is ROW_BYTES. */
+#define COMMAND_BYTES "?1 + coalesce(length(args), 0) + coalesce(length(answer), 0)"
 enum { UNUSED_FATES = sizeof unused_fates / sizeof *unused_fates };
 
 int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
@@ -41,17 +45,21 @@ enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error 
     struct query query = journal__query(
         journal,
         "SELECT (SELECT count(*) FROM outbox),"
-        " (SELECT count(*) * ?1 + coalesce(sum(length(body)), 0) FROM event WHERE fate IN (?2, ?3, ?4)),"
+        " (SELECT count(*) * ?1 + coalesce(sum(length(body)), 0) FROM event WHERE fate IN (?2, ?3, ?4, ?5, ?6)),"
         " (SELECT value FROM small WHERE name = 'outbox.dropped'),"
-        " (SELECT value FROM small WHERE name = 'unused.dropped')",
-        "ittt", (int64_t)ROW_BYTES, lf_fate_name(unused_fates[0]), lf_fate_name(unused_fates[1]),
-        lf_fate_name(unused_fates[2]));
+        " (SELECT value FROM small WHERE name = 'unused.dropped'),"
+        " (SELECT sum(" COMMAND_BYTES ") FROM command WHERE state = 'dismissed'),"
+        " (SELECT value FROM small WHERE name = 'dismissed.dropped')",
+        "ittttt", (int64_t)ROW_BYTES, lf_fate_name(unused_fates[0]), lf_fate_name(unused_fates[1]),
+        lf_fate_name(unused_fates[2]), lf_fate_name(unused_fates[3]), lf_fate_name(unused_fates[4]));
     if (journal__query_row(&query))
         journal->tally = (struct tally){
             .outbox = journal__column_int(&query, 0),
             .unused = journal__column_int(&query, 1),
             .outbox_dropped = journal__column_int(&query, 2),
             .unused_dropped = journal__column_int(&query, 3),
+            .dismissed = journal__column_int(&query, 4),
+            .dismissed_dropped = journal__column_int(&query, 5),
         };
     return journal__query_end(&query, err);
 }
@@ -130,8 +138,7 @@ static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, 
     return status;
 }
 
-enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
-                                      struct lf_error *err)
+enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     int64_t before = journal->tally.unused_dropped;
@@ -144,10 +151,49 @@ enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest
         if (status != LF_OK)
             break;
     }
-    *dropped = journal->tally.unused_dropped > before ? journal->tally.unused_dropped : 0;
     if (status == LF_NOT_FOUND)
         status = LF_OK;
-    if (status == LF_OK && *dropped)
-        status = keep_number(journal, "unused.dropped", *dropped, err);
+    if (status == LF_OK && journal->tally.unused_dropped > before)
+        status = keep_number(journal, "unused.dropped", journal->tally.unused_dropped, err);
     return status;
+}
+
+/* The oldest command that was dismissed, before `newest`. LF_NOT_FOUND: there is none. */
+static enum lf_status drop_dismissed(struct lf_journal *journal, int64_t newest, struct lf_error *err)
+{
+    int64_t bytes = 0;
+    enum lf_status status = journal__query_int(
+        journal, &bytes, err,
+        "DELETE FROM command WHERE seq = (SELECT seq FROM command WHERE state = 'dismissed' AND seq < ?2 "
+        "ORDER BY seq LIMIT 1) RETURNING " COMMAND_BYTES,
+        "ii", (int64_t)ROW_BYTES, newest);
+    if (status != LF_OK || !bytes)
+        return status == LF_OK ? LF_NOT_FOUND : status;
+    journal->tally.dismissed -= bytes;
+    journal->tally.dismissed_dropped++;
+    return LF_OK;
+}
+
+enum lf_status journal__bounds_dismissed(struct lf_journal *journal, int64_t newest, struct lf_error *err)
+{
+    int64_t bytes = 0, before = journal->tally.dismissed_dropped, limit = journal->limits.dismissed;
+    enum lf_status status = journal__query_int(journal, &bytes, err,
+                                               "SELECT " COMMAND_BYTES " FROM command WHERE seq = ?2", "ii",
+                                               (int64_t)ROW_BYTES, newest);
+    journal->tally.dismissed += bytes;
+    for (int i = 0; status == LF_OK && i < DROPS_AT_ONCE && limit && journal->tally.dismissed > limit; i++)
+        status = drop_dismissed(journal, newest, err);
+    if (status == LF_NOT_FOUND)
+        status = LF_OK;
+    if (status == LF_OK && journal->tally.dismissed_dropped > before)
+        status = keep_number(journal, "dismissed.dropped", journal->tally.dismissed_dropped, err);
+    return status;
+}
+
+bool lf_journal_command_flood(struct lf_journal *journal)
+{
+    lf_mutex_lock(&journal->mutex);
+    bool flood = journal->limits.dismissed && journal->tally.dismissed >= journal->limits.dismissed / 10 * 9;
+    lf_mutex_unlock(&journal->mutex);
+    return flood;
 }

@@ -10,6 +10,7 @@ static const char *const state_names[] = {
     [LF_COMMAND_ACCEPTED] = "accepted",
     [LF_COMMAND_RUNNING] = "running",
     [LF_COMMAND_FINISHED] = "finished",
+    [LF_COMMAND_DISMISSED] = "dismissed",
 };
 
 void lf_command_row_free(struct lf_command_row *row)
@@ -26,7 +27,7 @@ void lf_command_row_free(struct lf_command_row *row)
 
 static int64_t finished_at(const struct lf_command_row *row)
 {
-    return row->state == LF_COMMAND_FINISHED ? lf_clock_best_ms() : 0;
+    return row->state >= LF_COMMAND_FINISHED ? lf_clock_best_ms() : 0;
 }
 
 enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row,
@@ -44,18 +45,26 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
                                state_names[row->state], lf_clock_best_ms(), finished_at(row), row->answer,
                                row->who);
     row->seq = sqlite3_last_insert_rowid(journal->db);
+    if (status == LF_OK && row->state == LF_COMMAND_DISMISSED)
+        status = journal__bounds_dismissed(journal, row->seq, err);
     return lf_journal_end(journal, status, err);
 }
 
 enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct lf_command_row *row,
                                        struct lf_error *err)
 {
-    return journal__query_do(
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = journal__query_do(
         journal, err,
         "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = nullif(?6, "
         "0) WHERE seq = ?1",
         "ittbti", row->seq, state_names[row->state], row->reply, row->correlation.data, row->correlation.len,
         row->answer, finished_at(row));
+    if (status == LF_OK && row->state == LF_COMMAND_DISMISSED)
+        status = journal__bounds_dismissed(journal, row->seq, err);
+    return lf_journal_end(journal, status, err);
 }
 
 /* ---- reading ---- */

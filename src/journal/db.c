@@ -374,6 +374,7 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
         journal__health_compare,
         journal__concern_recover,
         journal__jobs_recover,
+        journal__doubt_load,
         journal__audit_recover,
         journal__bounds_load,
         journal__health_begun,

@@ -21,9 +21,10 @@ struct statement {
 
 /* Kept up to date with each change, so that no query is needed. */
 struct tally {
-    int64_t outbox;                         /* rows */
-    int64_t unused;                         /* bytes of events that made no job; see bounds.c */
-    int64_t outbox_dropped, unused_dropped; /* removed early since the journal was created */
+    int64_t outbox;    /* rows */
+    int64_t unused;    /* bytes of events that made no job; see bounds.c */
+    int64_t dismissed; /* bytes of commands that changed nothing */
+    int64_t outbox_dropped, unused_dropped, dismissed_dropped; /* removed early since it was created */
 };
 
 /* What is known about the time; see age.c. */
@@ -50,6 +51,10 @@ struct lf_journal {
     bool trouble;                /* the last attempt to write failed */
     int64_t audited;             /* number of the newest audit entry written here */
     bool acts;                   /* this transaction notes that an action is about to begin */
+    int64_t acted;               /* number of the newest of those entries written here */
+    int64_t opened;              /* number of the newest audit entry when it was opened */
+    bool rebooted;               /* since it was open last */
+    enum lf_doubt doubt;         /* see doubt.c */
     int64_t missing; /* audit entries that the journal once had: it is an older copy; see health.c */
     struct age age;
     struct lf_journal_limits limits;
@@ -119,6 +124,10 @@ enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_err
 /* After a transaction that noted that an action is about to begin. */
 void journal__health_acts(struct lf_journal *journal);
 
+/* ---- doubt.c: after journal__jobs_recover */
+
+enum lf_status journal__doubt_load(struct lf_journal *journal, struct lf_error *err);
+
 /* ---- age.c */
 
 enum lf_status journal__age_load(struct lf_journal *journal, struct lf_error *err);
@@ -130,9 +139,8 @@ int64_t journal__age_now(const struct lf_journal *journal);
 enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error *err);
 /* After a row was added: removes the oldest beyond the limit. */
 enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_error *err);
-/* *dropped: how many have been removed so far, if one was now; otherwise 0. */
-enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
-                                      struct lf_error *err);
+enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, struct lf_error *err);
+enum lf_status journal__bounds_dismissed(struct lf_journal *journal, int64_t newest, struct lf_error *err);
 /* What an event of this fate and length counts as unused: 0 if a job came of it. */
 int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len);
 

@@ -63,25 +63,21 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
     return journal__query_end(&query, err);
 }
 
-/* In a flood of bad messages the audit trail records every thousandth removal instead of each arrival. */
-enum { RECORD_EVERY = 1000 };
-
-static enum lf_status audit_new(struct lf_journal *journal, const struct lf_event_row *row, int64_t dropped,
-                                struct lf_error *err)
+/* What made no job is kept and counted in its table alone: it is bounded there, and the trail is not. So the
+ * first job of an event brings the entry about its arrival. */
+static enum lf_status audit_arrival(struct lf_journal *journal, const char *id, struct lf_error *err)
 {
-    char text[LF_ERROR_TEXT + 200];
-    bool flood = dropped && row->fate == LF_FATE_BAD;
-    if (flood && dropped % RECORD_EVERY)
-        return LF_OK;
-    if (flood)
-        snprintf(text, sizeof text,
-                 "%lld messages that made no job were removed early (a twentieth of agent.journal_max)",
-                 (long long)dropped);
-    else
-        snprintf(text, sizeof text, "received by %.40s: %.120s%s%s", row->source ? row->source : "?",
-                 row->type ? row->type : lf_fate_name(row->fate), row->note ? ": " : "",
-                 row->note ? row->note : "");
-    return lf_journal_audit_add(journal, "agent", "event", flood ? NULL : row->id, text, err);
+    char text[LF_ERROR_TEXT + 200] = "";
+    struct query query = journal__query(journal,
+                                        "SELECT source, type FROM event WHERE id = ?1 AND NOT EXISTS "
+                                        "(SELECT 1 FROM event_job WHERE event_job.event = event.seq)",
+                                        "t", id);
+    if (journal__query_row(&query)) {
+        const char *source = journal__column_peek(&query, 0), *type = journal__column_peek(&query, 1);
+        snprintf(text, sizeof text, "received by %.40s: %.120s", source ? source : "?", type ? type : "?");
+    }
+    enum lf_status status = journal__query_end(&query, err);
+    return status == LF_OK && *text ? lf_journal_audit_add(journal, "agent", "event", id, text, err) : status;
 }
 
 enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
@@ -93,12 +89,9 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     bool other = false;
     status = insert_event(journal, row, &other, err);
     bool known = row->times > 1 || other;
-    int64_t dropped = 0;
     if (status == LF_OK && !known) {
         journal->tally.unused += journal__bounds_cost(row->fate, (int64_t)row->body_len);
-        status = journal__bounds_unused(journal, row->seq, &dropped, err);
-        if (status == LF_OK)
-            status = audit_new(journal, row, dropped, err);
+        status = journal__bounds_unused(journal, row->seq, err);
     }
     status = lf_journal_end(journal, status, err);
     if (status == LF_OK && other)
@@ -136,7 +129,7 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
     journal->tally.unused += journal__bounds_cost(fate, len) - cost;
     snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "",
              note ? note : "");
-    if (status == LF_OK && (fate > LF_FATE_WOKE || note)) /* its jobs have entries of their own */
+    if (status == LF_OK && note && journal__bounds_cost(fate, len) == 0) /* its jobs have their own entries */
         status = lf_journal_audit_add(journal, "agent", "event", id, text, err);
     return lf_journal_end(journal, status, err);
 }
@@ -149,10 +142,13 @@ enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, 
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = journal__query_do(journal, err,
-                               "INSERT OR IGNORE INTO event_job SELECT seq, ?2 FROM event WHERE id = ?1",
-                               "ti", id, job);
+    if (fate != LF_FATE_TWIN)
+        status = audit_arrival(journal, id, err);
     if (status == LF_OK)
+        status = journal__query_do(journal, err,
+                                   "INSERT OR IGNORE INTO event_job SELECT seq, ?2 FROM event WHERE id = ?1",
+                                   "ti", id, job);
+    if (status == LF_OK && fate != LF_FATE_TWIN)
         status = journal__audit_job(journal, job, "agent", "event", text, err);
     return lf_journal_end(journal, status, err);
 }

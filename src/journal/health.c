@@ -131,6 +131,7 @@ void journal__health_acts(struct lf_journal *journal)
     char text[80];
     struct lf_error err;
     journal->acts = false;
+    journal->acted = journal->audited;
     int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", journal->audited);
     if (lf_file_write_at(&journal->lock, ACTED_AT, text, (size_t)len, &err) != LF_OK)
         lf_log_warning(
@@ -146,6 +147,7 @@ enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_err
     char text[80] = "";
     enum lf_status status = lf_journal_audit_head(journal, &head, err);
     size_t len;
+    journal->opened = head.seq;
     if (status != LF_OK
         || lf_file_read_at(&journal->lock, ACTED_AT, text, sizeof text - 1, &len, &unread) != LF_OK
         || strncmp(text, ACTED, sizeof ACTED - 1) != 0)

@@ -42,6 +42,7 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
     enum lf_status status = lf_journal_get(journal, "boot", &known, err);
     /* Journals of older agents have the name with its line end. */
     bool same = named && known && !strncmp(known, boot, strlen(boot));
+    journal->rebooted = known && !same;
     free(known);
     if (status == LF_OK)
         status = lf_journal_begin(journal, err);

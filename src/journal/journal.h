@@ -51,6 +51,16 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 int64_t lf_journal_missing(const struct lf_journal *journal);
 void lf_journal_missing_noted(struct lf_journal *journal);
 
+/* Why it may be older than what was done, although it is whole. Each opening says so until
+ * lf_journal_doubt_over is called: somebody outside was asked, or a person is told. */
+enum lf_doubt {
+    LF_DOUBT_NONE,
+    LF_DOUBT_BOOT, /* the machine was restarted */
+    LF_DOUBT_COPY, /* its file is not the one it was: a copy, or restored */
+};
+enum lf_doubt lf_journal_doubt(const struct lf_journal *journal);
+enum lf_status lf_journal_doubt_over(struct lf_journal *journal, struct lf_error *err);
+
 /* ---- limits and free space: journal/room.c ---- */
 
 /* 0 and NULL: no limit. */
@@ -58,7 +68,8 @@ struct lf_journal_limits {
     int64_t bytes;         /* of the journal, free pages not counted */
     int64_t outbox;        /* waiting reports; beyond it the oldest job reports are dropped, then replies */
     int64_t unused;        /* bytes of events that made no job; beyond it bad ones are removed first, then
-                              unknown, then unrouted ones, the oldest first */
+                              unknown, unrouted, twins and lost ones, the oldest first */
+    int64_t dismissed;     /* bytes of commands that changed nothing; beyond it the oldest are removed */
     int64_t spool;         /* bytes of all files in spool_dir */
     int64_t reserve;       /* bytes that stay free on the disks of the journal and of the spool */
     const char *spool_dir; /* borrowed until lf_journal_close */
@@ -67,9 +78,10 @@ void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits
 
 struct lf_journal_use {
     struct lf_journal_limits limits; /* as set */
-    int64_t bytes, outbox, unused, spool;
-    int64_t outbox_dropped, unused_dropped; /* rows removed early since the journal was created */
-    int64_t disk_free, spool_disk_free;     /* bytes; -1 here and above: unknown */
+    int64_t bytes, outbox, unused, dismissed, spool;
+    int64_t outbox_dropped, unused_dropped,
+        dismissed_dropped;              /* rows removed early since the journal was created */
+    int64_t disk_free, spool_disk_free; /* bytes; -1 here and above: unknown */
 };
 void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use);
 
@@ -346,6 +358,9 @@ enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *i
  * dropped and counted. */
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload,
                                      bool retain, struct lf_error *err);
+/* Withdraws a retained report that waits. */
+enum lf_status lf_journal_outbox_withdraw(struct lf_journal *journal, const char *topic,
+                                          struct lf_error *err);
 /* The same for the reply to a command, with its MQTT correlation data (len 0: none). */
 enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const char *topic, const char *payload,
                                            struct lf_slice correlation, struct lf_error *err);
@@ -364,9 +379,11 @@ enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq,
 /* ---- commands ---- */
 
 enum lf_command_state {
-    LF_COMMAND_ACCEPTED, /* waiting */
-    LF_COMMAND_RUNNING,  /* begun; after a crash its outcome is unknown */
-    LF_COMMAND_FINISHED, /* has its answer */
+    LF_COMMAND_ACCEPTED,  /* waiting */
+    LF_COMMAND_RUNNING,   /* begun; after a crash its outcome is unknown */
+    LF_COMMAND_FINISHED,  /* has its answer */
+    LF_COMMAND_DISMISSED, /* the same, and changed nothing: refused, or it only looked. Removed early when
+                             there are many */
 };
 
 struct lf_command_row {
@@ -388,6 +405,8 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
 /* Writes state, reply, correlation and answer. */
 enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct lf_command_row *row,
                                        struct lf_error *err);
+/* Are there so many dismissed ones that they push each other out? Then the audit trail need not have each. */
+bool lf_journal_command_flood(struct lf_journal *journal);
 int64_t lf_journal_command_count(struct lf_journal *journal, enum lf_command_state state); /* -1: unknown */
 /* By id, and the oldest in a state. LF_NOT_FOUND. */
 enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id, struct lf_command_row *row,

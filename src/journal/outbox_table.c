@@ -4,17 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum lf_status lf_journal_outbox_withdraw(struct lf_journal *journal, const char *topic, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = journal__query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t", topic);
+    journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
+    return lf_journal_end(journal, status, err);
+}
+
 static enum lf_status add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
                           bool reply, struct lf_slice correlation, struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    if (retain) {
-        status = journal__query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t",
-                                   topic);
-        journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
-    }
+    if (retain)
+        status = lf_journal_outbox_withdraw(journal, topic, err);
     if (status == LF_OK)
         status = journal__query_do(
             journal, err,

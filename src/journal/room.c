@@ -51,6 +51,8 @@ void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
         .unused = journal->tally.unused,
         .outbox_dropped = journal->tally.outbox_dropped,
         .unused_dropped = journal->tally.unused_dropped,
+        .dismissed = journal->tally.dismissed,
+        .dismissed_dropped = journal->tally.dismissed_dropped,
         .disk_free = lf_disk_free(journal->path),
     };
     lf_mutex_unlock(&journal->mutex);

@@ -105,6 +105,13 @@ static bool is_asked(const struct lf_link *link, const char *topic)
     return asked;
 }
 
+void link__heard(struct lf_link *link, enum lf_link_heard heard, struct lf_slice payload)
+{
+    if (!link->heard && link->hooks.heard && link->config->audit_topic)
+        link->hooks.heard(link->hooks.context, heard, payload);
+    link->heard = true;
+}
+
 static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
                        const mosquitto_property *properties)
 {
@@ -112,6 +119,11 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
     struct lf_link *link = context;
     if (link->config->status_topic && !strcmp(message->topic, link->config->status_topic)) {
         link__duplicate_read(link, properties);
+        return;
+    }
+    if (link->config->audit_topic && !strcmp(message->topic, link->config->audit_topic)) {
+        if (message->retain)
+            link__heard(link, LF_LINK_HEARD, lf_slice(message->payload, (size_t)message->payloadlen));
         return;
     }
     struct incoming *grown = realloc(link->batch, (link->batch_count + 1) * sizeof *grown);
@@ -232,13 +244,15 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
     link__session_subscribe(link);
 }
 
-/* The filters: those of the events, then the commands', then our own status; NULL: there is none. */
+/* The filters: those of the events, then the commands', our own status and our audit head; NULL: there is
+ * none.
+ */
 static const char *filter_of(const struct lf_link *link, size_t index)
 {
     const struct lf_texts *events = &link->config->topics;
-    if (index < events->count)
-        return events->items[index];
-    return index == events->count ? link->config->command_topic : link->config->status_topic;
+    const char *const own[OWN_FILTERS] = {link->config->command_topic, link->config->audit_topic,
+                                          link->config->status_topic};
+    return index < events->count ? events->items[index] : own[index - events->count];
 }
 
 static void subscription_refused(struct lf_link *link, size_t index, const char *why)
@@ -248,26 +262,28 @@ static void subscription_refused(struct lf_link *link, size_t index, const char 
     /* Logged as an error once per session, not at every retry. */
     lf_log(link->connected_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link",
            "%s. Check its access rules for this agent", link->refusal);
+    if (filter_of(link, index) == link->config->audit_topic)
+        link__heard(link, LF_LINK_NOTHING, (struct lf_slice){0});
 }
 
 /* One after the other: when the broker ends the session over one, it is known which. */
 static void subscribe_next(struct lf_link *link)
 {
-    for (link->asked_filter = NULL; link->next_filter < link->config->topics.count + 2;) {
+    for (link->asked_filter = NULL; link->next_filter < link->config->topics.count + OWN_FILTERS;) {
         size_t index = link->next_filter++;
         const char *filter = filter_of(link, index);
-        bool own_status = filter && filter == link->config->status_topic;
+        bool own_state = filter
+                         && (filter == link->config->status_topic || filter == link->config->audit_topic);
         if (!filter)
             continue;
         if (link__filter_is_given_up(link, filter)) {
             subscription_refused(link, index, "it ended the session over it");
             continue;
         }
-        /* Our own status: asked for at every connect, and not queued for us while we are away. All others:
+        /* Our own state: asked for at every connect, and not queued for us while we are away. All others:
          * retained messages come once, when the subscription is new. */
-        if (mosquitto_subscribe_v5(link->mosq, NULL, filter, own_status ? 0 : 1,
-                                   own_status ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS
-                                              : MQTT_SUB_OPT_SEND_RETAIN_NEW,
+        if (mosquitto_subscribe_v5(link->mosq, NULL, filter, own_state ? 0 : 1,
+                                   own_state ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS : MQTT_SUB_OPT_SEND_RETAIN_NEW,
                                    NULL)
             != MOSQ_ERR_SUCCESS)
             link->out_of_memory = true; /* filters were checked: only memory can run out */

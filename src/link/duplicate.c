@@ -102,6 +102,8 @@ void link__duplicate_read(struct lf_link *link, const mosquitto_property *proper
         free(value);
         at = mosquitto_property_read_string_pair(at, MQTT_PROP_USER_PROPERTY, &name, &value, true);
     }
+    if (own) /* what was retained on the audit topic would have come before */
+        link__heard(link, LF_LINK_NOTHING, (struct lf_slice){0});
     if (own)
         link->tagged = true;
     else if (strange && notice)

@@ -49,6 +49,13 @@ struct lf_message { /* borrowed for the callback */
     int64_t expiry_s;            /* message expiry left; -1: none */
 };
 
+/* What is retained on config->audit_topic. */
+enum lf_link_heard {
+    LF_LINK_HEARD,   /* the payload has it */
+    LF_LINK_NOTHING, /* nothing, or the broker does not let us read it */
+    LF_LINK_AWAY,    /* not known: a session could not be brought up */
+};
+
 enum lf_link_state { LF_LINK_CONNECTING, LF_LINK_ONLINE, LF_LINK_WAITING };
 
 struct lf_link_hooks {
@@ -60,6 +67,8 @@ struct lf_link_hooks {
      * also of a session that it kept, for lack of room (mosquitto: max_queued_messages, 1000). Called again
      * when refused subscriptions were tried again. */
     void (*online)(void *context);
+    /* Once in each session, and after each that did not come up. The payload is borrowed. */
+    void (*heard)(void *context, enum lf_link_heard heard, struct lf_slice payload);
     void (*offline)(void *context, const struct lf_error *why);
     /* The broker has forgotten all former filters. May be NULL. */
     void (*unsubscribed)(void *context);

@@ -162,7 +162,7 @@ static enum lf_status set_will(struct lf_link *link, struct lf_error *err)
 static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
-    link->ended = link->out_of_memory = link->made_progress = link->yields = false;
+    link->ended = link->out_of_memory = link->made_progress = link->yields = link->heard = false;
     link->blamed = link->answered = link->unfit = false;
     link->tags_seen = link->tags_sent;
     link->connected_at = 0;
@@ -444,6 +444,8 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
             status = no_answer(link, err);
     }
+    if (status != LF_CANCELLED)
+        link__heard(link, LF_LINK_AWAY, (struct lf_slice){0});
     if (status == LF_CANCELLED && *online)
         disconnect(link, link->options.goodbye_payload, NULL);
     if (status == LF_BUSY && link->yields)

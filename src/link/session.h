@@ -11,6 +11,7 @@
 enum {
     QUEUE_MAX = 1000,
     BATCH_BYTES_MAX = 8 * 1024 * 1024,
+    OWN_FILTERS = 3,                    /* subscriptions beside those of the events */
     TAKEN_OVER_WAIT_MS = 5 * 60 * 1000, /* and up to as much again */
 };
 
@@ -103,6 +104,7 @@ struct lf_link {
     bool tagged;               /* our own tag has been on the status topic */
     long tags_sent,
         tags_seen;    /* numbers of the newest; they differ while our newest tag has not come back yet */
+    bool heard;       /* what is retained on the audit topic, or that nothing is */
     bool yields;      /* a foreign tag came after ours: this session ends with a notice */
     int64_t taken_at; /* monotonic; when the broker last reported a takeover; 0: never */
     bool ended;       /* the broker has ended the session */
@@ -130,6 +132,9 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
 void link__session_callbacks(struct lf_link *link);
 void link__batch_clear(struct lf_link *link);
 void link__set_state(struct lf_link *link, enum lf_link_state state, const char *error);
+
+/* callbacks.c: tells the hook, the first time in this session. */
+void link__heard(struct lf_link *link, enum lf_link_heard heard, struct lf_slice payload);
 
 /* preflight.c: LF_OK when something listens at the broker's address. */
 enum lf_status link__preflight(struct lf_link *link, int64_t deadline, struct lf_error *err);

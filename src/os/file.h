@@ -86,6 +86,8 @@ enum lf_status lf_file_look(const struct lf_file *file, struct lf_file_info *inf
 enum lf_status lf_path_look(const char *path, struct lf_file_info *info, struct lf_error *err);
 /* May we read what `path` leads to? */
 enum lf_status lf_path_check_readable(const char *path, struct lf_error *err);
+/* When the file was made; no copy of it has the same. Wall clock; 0: the file system does not tell. */
+int64_t lf_file_born_ns(const struct lf_file *file);
 bool lf_file_is_same(const struct lf_file_info *a, const struct lf_file_info *b);
 
 /* Both do what the file system allows, and ignore what it does not. */

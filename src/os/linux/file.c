@@ -185,6 +185,15 @@ enum lf_status lf_file_look(const struct lf_file *file, struct lf_file_info *inf
     return LF_OK;
 }
 
+int64_t lf_file_born_ns(const struct lf_file *file)
+{
+    struct statx info;
+    if (!lf_file_is_open(file) || statx(os__descriptor(file->os), "", AT_EMPTY_PATH, STATX_BTIME, &info) != 0
+        || !(info.stx_mask & STATX_BTIME))
+        return 0;
+    return info.stx_btime.tv_sec * 1000000000 + info.stx_btime.tv_nsec;
+}
+
 enum lf_status lf_path_look(const char *path, struct lf_file_info *info, struct lf_error *err)
 {
     struct stat st;

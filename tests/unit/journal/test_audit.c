@@ -51,7 +51,7 @@ static void run_agent(int count)
 static struct lf_audit_verdict verify(struct lf_journal *journal)
 {
     struct lf_audit_verdict verdict;
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, LF_AUDIT_KEEP_UNKNOWN, &verdict, &err), LF_OK);
     return verdict;
 }
 
@@ -231,7 +231,7 @@ static void broken_texts(void)
     memcpy(large + LF_AUDIT_TEXT_MAX - 1, "\303\251", 2); /* the limit cuts this character */
     CHECK_INT(lf_journal_audit_add(journal, "mqtt:\377\376", "command", "a\nb", large, UNIT_ERROR), LF_OK);
     CHECK_INT(lf_journal_audit_add(journal, large, "command", NULL, NULL, UNIT_ERROR), LF_OK);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, LF_AUDIT_KEEP_UNKNOWN, &verdict, UNIT_ERROR), LF_OK);
     lf_journal_close(journal);
     char *to = strdup(path);
     FILE *out = fopen(strcat(strcpy(large, path), ".jsonl"), "w");
@@ -281,6 +281,13 @@ static const struct {
          {"UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10},
          /* The boundary between two fields moved. */
          {"UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6},
+     }},
+    {{"what no digest covers is refused: bytes behind a zero byte, and values of another type"},
+     {
+         {"UPDATE audit SET text = text || char(0) || 'and released' WHERE seq = 4", 4, "does not cover"},
+         {"UPDATE audit SET about = char(0) || 'job 9' WHERE seq = 3", 3, "does not cover"},
+         {"UPDATE audit SET text = CAST(text AS BLOB) WHERE seq = 5", 5, "does not cover"},
+         {"UPDATE audit SET at_ms = at_ms + 0.25 WHERE seq = 6", 6, "does not cover"},
      }},
     {{"entries that were removed are named, at the start, in the middle and at the end"},
      {
@@ -511,25 +518,76 @@ static void pruned(void)
     CHECK_INT(lf_journal_audit_prune(journal, PACE, &dropped, UNIT_ERROR), LF_OK);
     CHECK_INT(dropped, 0);
     CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err),
-              LF_OK); /* all are older than a minute from now */
-    CHECK_INT(dropped, 20);
+              LF_OK);       /* all are older than a minute from now */
+    CHECK_INT(dropped, 19); /* one of them stays, to show how old the others were */
     add(journal, 5);
     verify(journal);
     CHECK_STR(err.text, "");
     struct lf_audit_head noted = {.seq = 5};
-    CHECK_INT(lf_journal_audit_verify(journal, &noted, &verdict, &err),
+    CHECK_INT(lf_journal_audit_verify(journal, &noted, LF_AUDIT_KEEP_UNKNOWN, &verdict, &err),
               LF_CORRUPT); /* it cannot be vouched for any more */
-    CHECK_HAS(err.text, "entry 5, whose digest was noted, is no longer there");
+    CHECK_HAS(err.text, "newer than the noted head, which does not vouch for it");
     verdict = verify(journal);
-    CHECK_INT(verdict.first, 21);
-    CHECK_INT(verdict.count, 6);
+    CHECK_INT(verdict.first, 20);
+    CHECK_INT(verdict.count, 7);
     CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err), LF_OK);
-    CHECK_INT(verify(journal).first, 27);
+    CHECK_INT(verify(journal).first, 26);
     add(journal, 2);
     lf_journal_close(journal);
-    tamper("DELETE FROM audit WHERE seq = 27"); /* the anchor */
+    tamper("DELETE FROM audit WHERE seq <= 27"); /* with the anchor */
     CHECK_INT(wrong_entry(NULL), 1);
     CHECK_HAS(err.text, "entries 1 to 27 are missing");
+}
+
+/* Whoever may write the file can add an entry that fits, and remove what it names. */
+static void forged_pruning(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    struct lf_audit_head noted, later;
+    struct seen cut = {0};
+    char text[300];
+    add(journal, FIRST);
+    NEED(lf_journal_audit_head(journal, &noted, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_audit_list(journal, &(struct lf_audit_filter){.from = 5, .limit = 1}, see, &cut,
+                               UNIT_ERROR)
+         == LF_OK);
+    snprintf(text, sizeof text, "entries 1 to 5 were let go; the last had the digest %s", cut.hash);
+    NEED(lf_journal_audit_add(journal, "agent", "pruned", "5", text, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_audit_head(journal, &later, UNIT_ERROR) == LF_OK);
+    lf_journal_close(journal);
+    tamper("DELETE FROM audit WHERE seq <= 5");
+    CHECK_INT(wrong_entry(&noted), 1);
+    CHECK_HAS(err.text, "newer than the noted head");
+    journal = open_journal();
+    CHECK_INT(lf_journal_audit_verify(journal, &noted, 0, &verdict, &err), LF_CORRUPT);
+    CHECK_HAS(err.text, "agent.audit_keep keeps everything");
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, 0, &verdict, &err), LF_CORRUPT);
+    CHECK_INT(lf_journal_audit_verify(journal, &noted, PACE, &verdict, &err), LF_CORRUPT);
+    CHECK_HAS(err.text, "agent.audit_keep keeps what is that young");
+    CHECK_INT(verdict.wrong, 1);
+    /* A head that was noted after it vouches for it: somebody has seen it then. */
+    CHECK_INT(lf_journal_audit_verify(journal, &later, 0, &verdict, &err), LF_OK);
+    CHECK_INT(lf_journal_audit_verify(journal, &noted, -PACE, &verdict, &err), LF_OK); /* they were old */
+    lf_journal_close(journal);
+}
+
+static void zero_in_an_export(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_head head;
+    char command[800], from[600];
+    NEED(lf_journal_audit_add(journal, "agent", "agent", NULL, "says \\u0000", UNIT_ERROR) == LF_OK);
+    lf_journal_close(journal);
+    snprintf(from, sizeof from, "%s", path);
+    snprintf(path, sizeof path, "%s/zero.jsonl", unit_folder());
+    FILE *out = fopen(path, "w");
+    NEED(out && lf_audit_export_file(from, out, &head, UNIT_ERROR) == LF_OK);
+    fclose(out);
+    CHECK_INT(wrong_entry(NULL), 0); /* these are six characters */
+    snprintf(command, sizeof command, "sed -i '1s/u0000\"/u0000\\\\u0000 and released\"/' '%s'", path);
+    NEED(system(command) == 0);
+    CHECK_INT(wrong_entry(NULL), 1);
 }
 
 static void fast_enough(void)
@@ -600,6 +658,8 @@ UNIT_TESTS("audit",
            {"what is rolled back leaves no entry and no gap", rolled_back},
            {"events, files, actions, held work and ends of jobs are recorded, with who", life_of_a_job},
            {"pruning leaves an entry that anchors the rest, and without that one the cut is found", pruned},
+           {"an entry about pruning that anyone could have added does not excuse a cut", forged_pruning},
+           {"a zero byte in an export is refused, as it is or escaped", zero_in_an_export},
            {"100000 entries are verified in less time than they took to write", fast_enough, UNIT_SLOW},
            {"a journal of the version before gets a trail of its own", older_journal},
            {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal}, )

@@ -334,7 +334,7 @@ CALL(audit_list, struct lf_audit_filter filter = {.limit = 9};
 CALL(audit_head, struct lf_audit_head head; return lf_journal_audit_head(journal, &head, err);)
 CALL(audit_prune, int64_t dropped; usleep(2000); return lf_journal_audit_prune(journal, 1, &dropped, err);)
 CALL(audit_verify, struct lf_audit_verdict verdict;
-     return lf_journal_audit_verify(journal, NULL, &verdict, err);)
+     return lf_journal_audit_verify(journal, NULL, LF_AUDIT_KEEP_UNKNOWN, &verdict, err);)
 
 static const struct {
     const char *name;

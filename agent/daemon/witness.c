@@ -1,0 +1,270 @@
+/* Waiting ends with an answer, or at `until`: at once when nothing speaks against our state, after a minute
+ * when something does (another run of the machine, another file). Then all instruments are paused, until a
+ * person has looked or the answer comes. */
+#include "agent/daemon/witness.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "job/job.h"
+#include "journal/audit.h"
+#include "journal/concern.h"
+#include "os/thread.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ORDINARY_MS = 2000, /* a broker that is there answers in some 10 ms */
+    DOUBT_MS = 60 * 1000,
+    OWN_HEAD_MS = 30 * 1000, /* after which our own head is published, heard or not */
+};
+
+#define SOURCE "state folder"
+#define OLDER                                                                                                  \
+    "paused: the state folder is older than what was done, so that would be done again. Check the open jobs, " \
+    "cancel those that were done, then resume"
+#define UNSURE                                                                                               \
+    "paused: the state folder may be older than what was done, and no witness outside could be asked. "      \
+    "Check the open jobs, cancel those that were done, then resume"
+
+struct witness {
+    struct lf_context *context;
+    struct lf_mutex mutex; /* guards the rest; taken before the journal's */
+    bool open;             /* instruments may act, unless they are paused */
+    bool heard;
+    int64_t until, own_head; /* monotonic */
+};
+
+static enum lf_status pause_all(struct witness *witness, const char *why, const char *text,
+                                struct lf_error *err)
+{
+    struct lf_context *context = witness->context;
+    const struct lf_config *config = context->config;
+    char name[LF_PAUSED_NAME];
+    lf_log_error("agent", "%s", text);
+    enum lf_status status = lf_journal_begin(context->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_journal_audit_add(context->journal, "agent", "audit", NULL, text, err);
+    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
+        struct lf_instrument *instrument = context->jobs ? lf_jobs_instrument(context->jobs,
+                                                                              config->instruments[i].name)
+                                                         : NULL;
+        status = lf_journal_set(context->journal, lf_journal_paused(config->instruments[i].name, name), why,
+                                err);
+        if (instrument)
+            lf_instrument_pause(instrument, why);
+    }
+    struct lf_concern concern =
+        {.source = SOURCE,
+         .about = "older",
+         .text = text,
+         .todo =
+             "compare the open jobs (labferry jobs) with what the instruments did, labferry cancel what was "
+             "done, then labferry resume all"};
+    if (status == LF_OK)
+        status = lf_journal_concern(context->journal, &concern, err);
+    if (status == LF_OK)
+        status = lf_journal_doubt_over(context->journal, err); /* the pauses have it now */
+    return lf_journal_end(context->journal, status, err);
+}
+
+/* Resumes what was paused only for want of an answer. */
+static enum lf_status resume_unsure(struct witness *witness, struct lf_error *err)
+{
+    struct lf_context *context = witness->context;
+    enum lf_status status = LF_OK;
+    bool any = false;
+    for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
+        struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
+        char name[LF_PAUSED_NAME], *why = NULL;
+        lf_journal_paused(lf_instrument_name(instrument), name);
+        status = lf_journal_get(context->journal, name, &why, err);
+        bool ours = why && !strcmp(why, UNSURE);
+        free(why);
+        if (status == LF_OK && ours && (status = lf_journal_set(context->journal, name, NULL, err)) == LF_OK)
+            lf_instrument_resume(instrument);
+        any = any || ours;
+    }
+    if (status == LF_OK && any)
+        status = lf_journal_concern_over(context->journal, SOURCE, "older", err);
+    return status;
+}
+
+/* With the mutex held. */
+static void let_work(struct witness *witness)
+{
+    struct lf_jobs *jobs = witness->context->jobs;
+    witness->open = true;
+    for (size_t i = 0; jobs && i < lf_jobs_instrument_count(jobs); i++)
+        lf_instrument_kick(lf_jobs_instrument_at(jobs, i));
+}
+
+static void settle(struct witness *witness, enum lf_status status, const struct lf_error *err)
+{
+    if (status == LF_OK) {
+        let_work(witness);
+        return;
+    }
+    lf_log_warning("agent", "whether the state folder is as new as what was done cannot be settled yet: %s",
+                   err->text);
+    witness->until = lf_deadline_in(ORDINARY_MS);
+}
+
+static void older(struct witness *witness, const char *text)
+{
+    struct lf_error err = {0};
+    settle(witness, pause_all(witness, OLDER, text, &err), &err);
+}
+
+static void confirmed(struct witness *witness)
+{
+    struct lf_journal *journal = witness->context->journal;
+    struct lf_error err = {0};
+    enum lf_status status = lf_journal_begin(journal, &err);
+    if (status == LF_OK) {
+        status = resume_unsure(witness, &err);
+        if (status == LF_OK && lf_journal_doubt(journal))
+            status = lf_journal_doubt_over(journal, &err);
+        status = lf_journal_end(journal, status, &err);
+    }
+    settle(witness, status, &err);
+}
+
+/* Nobody could be asked. */
+static void unheard(struct witness *witness)
+{
+    struct lf_journal *journal = witness->context->journal;
+    struct lf_error err = {0};
+    enum lf_doubt doubt = lf_journal_doubt(journal);
+    bool reachable = witness->heard || !witness->context->config->link.used;
+    char text[400];
+    if (!doubt || (doubt == LF_DOUBT_BOOT && reachable)) {
+        confirmed(witness);
+        return;
+    }
+    snprintf(text, sizeof text,
+             "%s, and %s: whether the state folder is older than what was done is not known, so all "
+             "instruments are paused",
+             doubt == LF_DOUBT_COPY ? "the journal's file is not the one it was (a copy, or restored)"
+                                    : "the machine was restarted",
+             !witness->context->config->link.used ? "there is no broker to keep the head of the audit trail"
+             : witness->heard                     ? "the broker keeps no head of the audit trail"
+                              : "the broker, which keeps the head of the audit trail, is not reached");
+    settle(witness, pause_all(witness, UNSURE, text, &err), &err);
+}
+
+/* ---- what is heard ---- */
+
+static void compare(struct witness *witness, const struct lf_audit_head *kept)
+{
+    struct lf_journal *journal = witness->context->journal;
+    struct lf_error err = {0};
+    bool has;
+    char text[400];
+    enum lf_status status = lf_journal_audit_has(journal, kept, &has, &err);
+    if (status != LF_OK) {
+        settle(witness, status, &err);
+        return;
+    }
+    if (has) {
+        confirmed(witness);
+        return;
+    }
+    int64_t first = lf_journal_audit_opened(journal) + 1;
+    char missing[80];
+    if (first <= kept->seq)
+        snprintf(missing, sizeof missing, "entries %" PRId64 " to %" PRId64 " are missing", first, kept->seq);
+    else
+        snprintf(missing, sizeof missing, "our entry %" PRId64 " is another one", kept->seq);
+    snprintf(
+        text, sizeof text,
+        "the state folder is older than the head of the audit trail that the broker keeps: %s. What was done "
+        "since would be done again, so all instruments are paused",
+        missing);
+    older(witness, text);
+}
+
+void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload)
+{
+    struct lf_audit_head kept;
+    cJSON *json = NULL;
+    struct lf_error ignored;
+    bool good = heard == LF_LINK_HEARD && lf_json_parse(payload, &json, &ignored) == LF_OK
+                && lf_audit_head_parse(lf_json_text_or(json, "head", ""), &kept);
+    cJSON_Delete(json);
+    lf_mutex_lock(&witness->mutex);
+    witness->heard = witness->heard || heard != LF_LINK_AWAY;
+    if (good)
+        compare(witness, &kept);
+    else if (!witness->open && (heard != LF_LINK_AWAY || !lf_journal_doubt(witness->context->journal)))
+        unheard(witness);
+    lf_mutex_unlock(&witness->mutex);
+}
+
+bool witness_allows(struct witness *witness, int64_t *next_mono)
+{
+    lf_mutex_lock(&witness->mutex);
+    if (!witness->open && lf_deadline_passed(witness->until))
+        unheard(witness);
+    bool open = witness->open;
+    *next_mono = witness->until;
+    lf_mutex_unlock(&witness->mutex);
+    return open;
+}
+
+bool witness_was_heard(struct witness *witness)
+{
+    lf_mutex_lock(&witness->mutex);
+    bool heard = witness->heard || lf_deadline_passed(witness->own_head);
+    lf_mutex_unlock(&witness->mutex);
+    return heard;
+}
+
+/* ---- opening ---- */
+
+/* The lock file beside the journal knows of actions that the journal does not. */
+static enum lf_status compare_lock(struct witness *witness, struct lf_error *err)
+{
+    char text[300];
+    int64_t missing = lf_journal_missing(witness->context->journal);
+    if (!missing)
+        return LF_OK;
+    snprintf(text, sizeof text,
+             "the journal is an older copy: it lacks %" PRId64
+             " entries that were there when the last action began. All instruments are paused",
+             missing);
+    enum lf_status status = pause_all(witness, OLDER, text, err);
+    if (status == LF_OK)
+        lf_journal_missing_noted(witness->context->journal);
+    return status;
+}
+
+enum lf_status witness_open(struct lf_context *context, struct witness **out, struct lf_error *err)
+{
+    struct witness *witness = calloc(1, sizeof *witness);
+    if (!witness)
+        return lf_fail_memory(err, "starting the agent");
+    *out = witness;
+    lf_mutex_init(&witness->mutex);
+    witness->context = context;
+    bool used = context->config->link.used, doubt = lf_journal_doubt(context->journal) != LF_DOUBT_NONE;
+    witness->own_head = lf_deadline_in(OWN_HEAD_MS);
+    witness->until = lf_deadline_in(!used ? 0 : doubt ? LF_LIMIT("LF_WITNESS_MS", DOUBT_MS) : ORDINARY_MS);
+    enum lf_status status = LF_OK;
+    if (used) /* a head that waits to be sent is no newer than the one to be read */
+        status = lf_journal_outbox_withdraw(context->journal, context->config->link.audit_topic, err);
+    return status == LF_OK ? compare_lock(witness, err) : status;
+}
+
+void witness_close(struct witness *witness)
+{
+    if (!witness)
+        return;
+    lf_mutex_destroy(&witness->mutex);
+    free(witness);
+}

@@ -1,0 +1,26 @@
+/* Is our state as new as what was done? Asked outside before the first action after a start.
+ *
+ * A state folder that was put back does not know what was done since, and would do it again. The broker keeps
+ * the head of the audit trail (retained, on .../audit), which was published after it was on disk: if it is
+ * not an entry of our trail, something was done that we do not know of. Any thread may call.
+ */
+#ifndef LF_AGENT_WITNESS_H
+#define LF_AGENT_WITNESS_H
+
+#include "control/control.h"
+#include "link/link.h"
+
+struct witness;
+
+/* After the journal was opened, before instruments are: some may be paused here. Borrows context. */
+enum lf_status witness_open(struct lf_context *context, struct witness **witness, struct lf_error *err);
+void witness_close(struct witness *witness);
+
+/* May instruments act? If not yet: *next_mono is when to ask again. */
+bool witness_allows(struct witness *witness, int64_t *next_mono);
+/* What the link heard about the retained head. */
+void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload);
+/* May our own head be published? Not before the retained one was read, which it replaces. */
+bool witness_was_heard(struct witness *witness);
+
+#endif
