@@ -86,12 +86,11 @@ static enum lf_status note_dropped(struct lf_journal *journal, const char *topic
         "%lld reports are waiting for the broker, which is the limit: the oldest are dropped, the last one was "
         "for %.200s",
         (long long)journal->limits.outbox, topic);
-    struct lf_concern concern =
-        {.source = "outbox",
-         .about = "reports dropped",
-         .text = text,
-         .todo = "connect the broker, then `labferry acknowledge` this entry. What the reports said is in "
-                 "`labferry jobs` and `labferry audit`"};
+    struct lf_concern concern = {.source = "outbox",
+                                 .about = "reports dropped",
+                                 .text = text,
+                                 .todo = "connect the broker. What the reports said is in "
+                                         "`labferry jobs` and `labferry audit`"};
     enum lf_status status = keep_number(journal, "outbox.dropped", journal->tally.outbox_dropped, err);
     return status == LF_OK ? lf_journal_concern(journal, &concern, err) : status;
 }
