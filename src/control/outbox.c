@@ -31,10 +31,21 @@ struct lf_outbox {
     bool rewinds;     /* one was put off: nothing is sent until all were answered, then from the oldest on */
     bool left_behind; /* rows on topics that are set aside were passed over */
     int64_t look_again_at; /* for them; monotonic */
-    uint64_t session;      /* counts sessions: a row read for an older one does not count for this one */
+    uint64_t session;      /* counts sessions and rewinds: a row read before does not count after */
 };
 
-/* Takes a row into the window of its session. False: a new session has begun. */
+/* Once nothing is on its way: begins at the oldest row again. A row that was read before does not count. With
+ * the mutex locked. */
+static void rewind_when_answered(struct lf_outbox *outbox)
+{
+    if (!outbox->rewinds || outbox->in_flight > 0)
+        return;
+    outbox->rewinds = false;
+    outbox->sent = 0;
+    outbox->session++;
+}
+
+/* Takes a row into the window of its session, or out again. False: a new session has begun. */
 static bool count_sent(struct lf_outbox *outbox, uint64_t session, int64_t sent, int more)
 {
     lf_mutex_lock(&outbox->mutex);
@@ -42,6 +53,7 @@ static bool count_sent(struct lf_outbox *outbox, uint64_t session, int64_t sent,
     if (same) {
         outbox->sent = sent;
         outbox->in_flight += more;
+        rewind_when_answered(outbox);
     }
     lf_mutex_unlock(&outbox->mutex);
     return same;
@@ -180,10 +192,7 @@ static bool count_answer(struct lf_outbox *outbox, enum lf_publish_outcome outco
     }
     /* What was taken after one that is put off is sent again behind it. */
     bool done = outcome == LF_PUBLISH_DROPPED || (outcome == LF_PUBLISH_TAKEN && !outbox->rewinds);
-    if (outbox->rewinds && outbox->in_flight == 0) {
-        outbox->rewinds = false;
-        outbox->sent = 0;
-    }
+    rewind_when_answered(outbox);
     lf_mutex_unlock(&outbox->mutex);
     return done;
 }

@@ -62,6 +62,7 @@ class Limited(WithLab):
         lab = self.lab
         lab.until("it is named", lambda: self.needs(f"{BASE}/audit"))
         for number in range(2):
+            lab.until("the agent is online", lab.online)
             self.command(f"c{number}", "pause", instrument="balance-1")
             self.answered(f"c{number}")
             lab.restart_agent()
@@ -73,6 +74,7 @@ class Limited(WithLab):
         self.start(forbid=[f"{BASE}/audit"])
         lab = self.lab
         need = lab.until("it is named", lambda: self.needs(f"{BASE}/audit"))
+        lab.until("the agent is online", lab.online)
         self.broker.forbidden.clear()
         lab.ask("acknowledge", need=[need["id"]])
         self.command("c1", "pause", instrument="balance-1")
