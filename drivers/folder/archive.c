@@ -249,11 +249,11 @@ static void put_back(struct lf_folder *folder, const struct lf_taken *taken, con
                         == LF_OK
                  && lf_dir_sync(&to, &err) == LF_OK && lf_dir_sync(from, &err) == LF_OK;
     snprintf(about, sizeof about, "archived result %.270s", taken->id);
-    snprintf(text, sizeof text, "it was written after it was uploaded and archived; %s%.250s",
+    snprintf(text, sizeof text, "%.120s was written after it was uploaded and archived; %s%.200s", about,
              moved ? "it was put back, and is collected as a later version"
                    : "it lies in the archive, since ",
              moved ? "" : err.text);
-    lf_log_warning(host->instrument, "%s: %s", about, text);
+    lf_log_warning(host->instrument, "%s", text);
     host->concern(host->self, about, false, text,
                   "compare what Benchling has with the file, and have the instrument close its results");
     lf_dir_close(&to);

@@ -212,14 +212,15 @@ static const char *about(const struct lf_entry *entry, char text[ABOUT_ROOM])
 
 void folder__concern(struct lf_folder *folder, struct lf_entry *entry, const char *text, const char *todo)
 {
-    char name[ABOUT_ROOM];
+    char name[ABOUT_ROOM], whole[LF_ERROR_TEXT];
     const struct lf_host *host = folder->host;
     if (!text && !entry->concerned)
         return;
+    snprintf(whole, sizeof whole, "%s: %s", about(entry, name), text ? text : "");
     if (text && !entry->concerned)
-        lf_log_warning(host->instrument, "the %s: %s", about(entry, name), text);
+        lf_log_warning(host->instrument, "the %s", whole);
     entry->concerned = text != NULL;
-    host->concern(host->self, about(entry, name), true, text, todo);
+    host->concern(host->self, name, true, text ? whole : NULL, todo);
 }
 
 static void end_concerns(struct lf_folder *folder, const struct lf_entries *now)

@@ -209,6 +209,9 @@ class Names(WithLab):
         state = json.dumps(lab.cloud_state()["processors"])
         self.assertNotIn("link.csv", state)
         self.assertNotIn("pipe.csv", state)
+        needs = json.dumps(lab.ask("status")["needs"])
+        for name in ("link.csv", "pipe.csv", "dir.csv"):
+            self.assertIn(name, needs)
 
 
 class Instruments(WithLab):

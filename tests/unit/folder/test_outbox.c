@@ -169,7 +169,8 @@ static void written_after_archiving(void)
     UNIT_TIME_PASSES(5 * MINUTE);
     bench_listen(&bench, 0, &err);
     CHECK_STR(bench_text(bench.outbox, "plate.csv"), "A1,1\nA2,2\n");
-    CHECK_HAS(bench_concern(&bench, "archived result plate.csv"), "written after it was uploaded");
+    CHECK_HAS(bench_concern(&bench, "archived result plate.csv"),
+              "result plate.csv was written after it was uploaded");
     bench_listen_for(&bench, 2); // and it is a new version
     bench_close(&bench);
 }
