@@ -48,7 +48,7 @@ struct lf_config_cloud {
     const char *ca_file; /* NULL: the system's */
     const char *proxy;   /* NULL: from the environment; "": none */
     int64_t connect_timeout_ms, request_timeout_ms;
-    enum lf_config_source events; /* where events come from. MQTT still asks GET /events after a gap */
+    enum lf_config_source events; /* where events come from; with MQTT, GET /events is asked as well */
     int64_t poll_interval_ms;
 };
 

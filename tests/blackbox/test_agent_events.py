@@ -3,7 +3,7 @@ import json
 import time
 import unittest
 
-from whole import HAMILTON, BALANCE, SITE, WEIGH, WORKLISTS, WithLab, config
+from whole import BALANCE, BY_NAME, FAST, HAMILTON, PLATE, SITE, WEIGH, WORKLISTS, WithLab, config
 
 SIDE_BY_SIDE = 3
 GENERATED = "v2.automationInputGenerator.completed"
@@ -114,6 +114,54 @@ class Topics(WithLab):
         self.assertNotIn("evt_rehearsal", [event["id"] for event in lab.events()])
         self.assertEqual(lab.task_status(task), "COMPLETED")
         self.assertEqual(lab.log("agent").count("rehearsal/events/x was ignored"), 1, "the second was not even sent")
+
+
+class FirstStart(WithLab):
+    def begin(self, how):
+        """An agent whose instrument has a result from before, and gets one more once it is connected."""
+        lab = self.lab
+        lab.start_broker()
+        lab.start_cloud(*FAST)
+        for folder in ("worklists", "results"):
+            (lab.home / "hamilton" / folder).mkdir(parents=True)
+        self.result("old")
+        lab.write_config(config(match=BY_NAME, instruments=(HAMILTON,), routes=(WORKLISTS,),
+                                agent=f'first_start = "{how}";' if how else ""))
+        lab.start_agent()
+        lab.until("it is connected", lambda: lab.ask("instruments")[0]["state"] == "idle")
+        return self.result("new")
+
+    def result(self, name):
+        path = self.lab.home / "hamilton/results" / f"{self.lab.run}_{name}.csv"
+        path.write_text(PLATE + "\n" * len(name))  # another content for each
+        return path
+
+    def ended(self, count):
+        return self.lab.until("all are there", lambda: (lambda jobs: jobs if len(jobs) == count else None)(
+            [job for job in self.lab.jobs() if job["state"] in ("done", "held", "failed")]))
+
+    def test_ignored(self):
+        """a result from before an instrument's first connection is left alone, one that comes while the agent is down is not"""
+        self.begin(None)
+        self.assertIn("_new.csv", self.ended(1)[0]["what"])
+        self.lab.stop("agent")
+        self.result("meanwhile")
+        self.lab.start_agent()
+        self.assertEqual(sorted(job["what"][37:] for job in self.ended(2)), ["meanwhile.csv", "new.csv"])
+
+    def test_taken(self):
+        """with first_start = "take" a result that lay there before is collected like any other"""
+        self.begin("take")
+        self.assertEqual({job["state"] for job in self.ended(2)}, {"done"})
+
+    def test_asked(self):
+        """with first_start = "ask" a result that lay there before makes a held job, which `retry` carries on"""
+        self.begin("ask")
+        held = [job for job in self.ended(2) if job["state"] == "held"]
+        self.assertEqual(len(held), 1)
+        self.assertIn("_old.csv", held[0]["what"])
+        self.lab.ask("retry", job=held[0]["id"])
+        self.lab.until("it is collected", lambda: all(job["state"] == "done" for job in self.lab.jobs()))
 
 
 if __name__ == "__main__":
