@@ -56,6 +56,25 @@ class Inbox(WithLab):
         self.assertEqual(list((self.lab.home / "hamilton/results").iterdir()), [])
 
 
+class SlowStore(WithLab):
+    def test_tasks_go_on(self):
+        """while every courier but one downloads slowly, tasks are done"""
+        lab = self.lab
+        lab.start_all(config(agent="couriers = 2;"), cloud=FAST, hamilton=None)
+        lab.fault("slow", path="/presigned/*", bytesPerSecond=1000, count=0)
+        for number in range(3):
+            run = lab.ask_cloud("/sim/runs", {})["id"]
+            lab.ask_cloud(f"/sim/runs/{run}/input", {"name": f"big{number}.csv", "content": "x" * 200_000})
+        lab.until("two are being fetched", lambda: sum(j["step"] == "fetch" and j["state"] == "running" for j in lab.jobs()) == 2)
+        task = lab.new_task()
+        lab.wait_job("task")
+        self.assertEqual(lab.task_status(task), "COMPLETED")
+        fetches = [job for job in lab.jobs() if job["kind"] == "deliver"]
+        self.assertEqual({job["step"] for job in fetches}, {"fetch"}, "they were all still downloading")
+        self.assertTrue(any("transfers" in (job["note"] or "") for job in fetches), "the third says what it waits for")
+        lab.clear_faults()
+
+
 class Sending(WithLab):
     def test_interrupted(self):
         """sending a huge file ends with the command that sends it, and leaves nothing behind"""
