@@ -1,13 +1,12 @@
 #include "cloud/http_error.h"
 
 #include "base/json.h"
+#include "cloud/rate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-enum { RESET_MAX_S = 3600 };
 
 /* A row for each status that means more than its family. What blocks every request (credential, proxy, wrong
  * address) is not a problem of one job: transient, and `labferry status` shows it once. */
@@ -126,19 +125,18 @@ static enum lf_status judge_page(const struct lf_answer *answer, struct lf_error
         answer->status);
 }
 
-/* A window of the rate limit is a minute; one that is to last for years is a broken header. */
+/* A header that is broken must not stop all work for as long as it says. */
 static bool is_absurd(const struct lf_answer *answer)
 {
-    return answer->status == 429 && answer->retry_after_ms < 0 && answer->rate_reset_s > RESET_MAX_S;
+    return answer->status == 429 && answer->retry_after_ms < 0 && answer->rate_reset_s > CLOUD_WINDOW_MAX_S;
 }
 
 static int64_t wait_asked_for(const struct lf_answer *answer)
 {
     if (answer->retry_after_ms >= 0)
         return answer->retry_after_ms;
-    if (is_absurd(answer))
-        return RESET_MAX_S * INT64_C(1000);
-    return answer->status == 429 && answer->rate_reset_s >= 0 ? answer->rate_reset_s * 1000 : 0;
+    bool told = answer->status == 429 && answer->rate_reset_s >= 0 && !is_absurd(answer);
+    return told ? answer->rate_reset_s * 1000 : 0;
 }
 
 static enum lf_status judge_error(const struct lf_answer *answer, struct lf_error *err)
@@ -151,7 +149,7 @@ static enum lf_status judge_error(const struct lf_answer *answer, struct lf_erro
     char absurd[120] = "";
     if (is_absurd(answer))
         snprintf(absurd, sizeof absurd,
-                 "; its x-rate-limit-reset of %" PRId64 " s makes no sense, so it is asked again in an hour",
+                 "; its x-rate-limit-reset of %" PRId64 " s makes no sense and is ignored",
                  answer->rate_reset_s);
     lf_fail(err, verdict.means, verdict.class, "the cloud %s (%d%s%s)%s", verdict.words, answer->status,
             said.len ? ": " : "", said.len ? said.data : "", absurd);

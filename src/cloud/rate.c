@@ -8,8 +8,7 @@
 
 enum {
     SAME_WINDOW_MS = 2000, /* the reset header counts whole seconds */
-    WINDOW_MAX_S = 3600,
-    RESERVE_MAX = 2, /* left for other users of this budget, such as scripts */
+    RESERVE_MAX = 2,       /* left for other users of this budget, such as scripts */
 };
 
 void cloud__rate_open(struct lf_rate *rate)
@@ -71,10 +70,8 @@ enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const st
 
 void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s)
 {
-    if (limit <= 0 || remaining < 0 || reset_s < 0)
+    if (limit <= 0 || remaining < 0 || reset_s < 0 || reset_s > CLOUD_WINDOW_MAX_S)
         return;
-    if (reset_s > WINDOW_MAX_S)
-        reset_s = WINDOW_MAX_S;
     int64_t end = lf_clock_mono_ms() + reset_s * 1000;
     lf_mutex_lock(&rate->lock);
     bool new_window = rate->remaining < 0 || rate->window_end == 0 || end > rate->window_end + SAME_WINDOW_MS;
