@@ -1,6 +1,4 @@
-#include "server.h"
-#include "transfer/transfer.h"
-#include "unit.h"
+#include "bench.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,64 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct lf_transfer *open_transfer(int64_t stall_ms)
-{
-    struct lf_transfer_options options = {.connect_timeout_ms = UNIT_SOON_MS,
-                                          .stall_timeout_ms = stall_ms,
-                                          .proxy = ""};
-    struct lf_transfer *transfer = NULL;
-    struct lf_error err = {0};
-    NEED(lf_transfer_open(&options, &transfer, &err) == LF_OK);
-    return transfer;
-}
-
-struct bench {
-    struct server *server;
-    struct lf_transfer *transfer;
-    struct lf_answer answer;
-    struct lf_error err;
-    enum lf_status status;
-    bool sent;
-    atomic_bool performed;
-    char url[128];
-};
-
-static void bench_open_stalling(struct bench *bench, server_handler handler, void *context, int64_t stall_ms)
-{
-    memset(bench, 0, sizeof *bench);
-    bench->server = server_open(handler, context, SERVER_PLAIN, NULL);
-    NEED(bench->server != NULL);
-    bench->transfer = open_transfer(stall_ms);
-    snprintf(bench->url, sizeof bench->url, "http://127.0.0.1:%d/thing?secret=hush",
-             server_port(bench->server));
-}
-
-static void bench_open(struct bench *bench, server_handler handler, void *context)
-{
-    bench_open_stalling(bench, handler, context, UNIT_SOON_MS);
-}
-
-static void bench_perform(struct bench *bench, struct lf_request *request)
-{
-    lf_answer_free(&bench->answer);
-    memset(&bench->err, 0, sizeof bench->err);
-    if (!request->method)
-        request->method = "GET";
-    if (!request->url)
-        request->url = bench->url;
-    if (!request->deadline)
-        request->deadline = lf_deadline_in(UNIT_SOON_MS);
-    bench->status = lf_transfer_perform(bench->transfer, request, &bench->answer, &bench->sent, &bench->err);
-    bench->performed = true;
-}
-
-static void bench_close(struct bench *bench)
-{
-    lf_answer_free(&bench->answer);
-    lf_transfer_close(bench->transfer);
-    server_close(bench->server);
-}
 
 /* ---- plain requests ---- */
 
@@ -89,7 +29,7 @@ static void answer_echo(void *context, struct server_call *call)
 
 static void plain_get(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open(&bench, answer_echo, NULL);
     bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t"});
     CHECK_INT(bench.status, LF_OK);
@@ -109,7 +49,7 @@ static void plain_get(void)
 
 static void large_text_without_expect(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     size_t len = 3 * 1024 * 1024;
     char *text = malloc(len);
     NEED(text != NULL);
@@ -163,7 +103,7 @@ static void answer_body_check(void *context, struct server_call *call)
 
 static void streams_up(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     struct pattern pattern = {.size = 20 * 1000 * 1000 + 7};
     struct lf_body body = {pattern_read, pattern_rewind, &pattern, pattern.size};
     bench_open(&bench, answer_body_check, NULL);
@@ -176,7 +116,7 @@ static void streams_up(void)
 
 static void unreadable_body(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     struct pattern pattern = {.size = 2000000, .fail = true};
     struct lf_body body = {pattern_read, pattern_rewind, &pattern, pattern.size};
     bench_open(&bench, answer_body_check, NULL);
@@ -206,7 +146,7 @@ static void note_progress(void *context, int64_t done, int64_t total)
 
 static void streams_down(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     int64_t size = 1000000, seen[2] = {0};
     char path[512];
     snprintf(path, sizeof path, "%s/file", unit_folder());
@@ -230,7 +170,7 @@ static void streams_down(void)
 
 static void too_large(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     int64_t size = 300000;
     bench_open(&bench, answer_big, &size);
     bench_perform(&bench, &(struct lf_request){.max_answer = 299999});
@@ -254,7 +194,7 @@ static void answer_endless(void *context, struct server_call *call)
 
 static void endless(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     int http = 200;
     bench_open(&bench, answer_endless, &http);
     bench_perform(&bench, &(struct lf_request){0});
@@ -273,7 +213,7 @@ static void endless(void)
 
 static void full_disk(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     int64_t size = 100000;
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
     NEED(fd >= 0);
@@ -295,7 +235,7 @@ static void answer_raw(void *context, struct server_call *call)
 
 static void raw_gives(const char *raw, enum lf_status expected)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open(&bench, answer_raw, (void *)raw);
     bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true});
     if (!CHECK_INT(bench.status, expected))
@@ -330,7 +270,7 @@ static void answer_reset(void *context, struct server_call *call)
 
 static void reset_after_request(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open(&bench, answer_reset, NULL);
     bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true});
     CHECK_INT(bench.status, LF_DISCONNECTED);
@@ -352,7 +292,7 @@ static void answer_first_only(void *context, struct server_call *call)
 
 static void once_is_once(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     atomic_int last = 0;
     bench_open(&bench, answer_first_only, &last);
     bench_perform(&bench, &(struct lf_request){0});
@@ -369,7 +309,7 @@ static void once_is_once(void)
 
 static void nobody_there(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open(&bench, answer_reset, NULL);
     server_close(bench.server);
     bench.server = NULL;
@@ -391,7 +331,7 @@ static void answer_never(void *context, struct server_call *call)
 
 static void stalls(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open_stalling(&bench, answer_never, NULL, 1000);
     bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_TIMEOUT);
@@ -413,7 +353,7 @@ static void answer_slowly(void *context, struct server_call *call)
 
 static void slow(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     int bytes = 8; /* 80 a second */
     bench_open_stalling(&bench, answer_slowly, &bytes, 1000);
     bench_perform(&bench, &(struct lf_request){0});
@@ -434,7 +374,7 @@ static void answer_coded(void *context, struct server_call *call)
 
 static void coded(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open(&bench, answer_coded, NULL);
     bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_OK);
@@ -445,7 +385,7 @@ static void coded(void)
 
 static void deadline(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     bench_open(&bench, answer_never, NULL);
     bench_perform(&bench, &(struct lf_request){.deadline = lf_deadline_in(300)});
     CHECK_INT(bench.status, LF_TIMEOUT);
@@ -456,7 +396,7 @@ static void deadline(void)
 }
 
 /* Until the server has the request, or the request has failed without it. */
-static void wait_for_call(struct bench *bench)
+static void wait_for_call(struct http_bench *bench)
 {
     int64_t end = lf_deadline_in(UNIT_SOON_MS);
     while (!server_calls(bench->server) && !bench->performed && !lf_deadline_passed(end))
@@ -464,7 +404,7 @@ static void wait_for_call(struct bench *bench)
 }
 
 struct canceller {
-    struct bench *bench;
+    struct http_bench *bench;
     struct lf_cancel cancel;
 };
 
@@ -478,7 +418,7 @@ static void *cancel_call(void *arg)
 
 static void cancels(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     struct canceller canceller = {.bench = &bench};
     pthread_t thread;
     NEED(lf_cancel_open(&canceller.cancel, UNIT_ERROR) == LF_OK);
@@ -493,7 +433,7 @@ static void cancels(void)
 
 static void *close_during_call(void *arg)
 {
-    struct bench *bench = arg;
+    struct http_bench *bench = arg;
     wait_for_call(bench);
     lf_transfer_close(bench->transfer);
     return NULL;
@@ -501,7 +441,7 @@ static void *close_during_call(void *arg)
 
 static void closing(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     pthread_t thread;
     bench_open(&bench, answer_never, NULL);
     NEED(pthread_create(&thread, NULL, close_during_call, &bench) == 0);
@@ -538,7 +478,7 @@ static int count_threads(void)
 
 static void silent_dns(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     int threads = count_threads();
     bench_open(&bench, answer_echo, NULL);
     resolver_answers = false;
@@ -559,117 +499,11 @@ static void silent_dns(void)
         lf_sleep_until(lf_deadline_in(2), NULL);
 }
 
-/* ---- redirects ---- */
-
-struct hops {
-    int port;
-    int left;
-    char seen[64];
-    const char *location;
-};
-
-static void answer_target(void *context, struct server_call *call)
-{
-    struct hops *hops = context;
-    char authorization[64];
-    snprintf(hops->seen, sizeof hops->seen, "%s %s [%s]", call->method, call->target,
-             server_header(call, "Authorization", authorization, sizeof authorization));
-    server_reply(call, 200, "", "from the store");
-}
-
-static void answer_redirect(void *context, struct server_call *call)
-{
-    struct hops *hops = context;
-    char extra[256];
-    if (hops->location)
-        snprintf(extra, sizeof extra, "Location: %s\r\n", hops->location);
-    else if (hops->left-- > 0)
-        snprintf(extra, sizeof extra, "Location: /again\r\n");
-    else
-        snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%d/key?sig=1\r\n", hops->port);
-    server_reply(call, 302, extra, "see there");
-}
-
-static void follows_without_credentials(void)
-{
-    struct bench bench;
-    struct hops hops = {.left = 2};
-    struct server *store = server_open(answer_target, &hops, SERVER_PLAIN, NULL);
-    NEED(store != NULL);
-    hops.port = server_port(store);
-    bench_open(&bench, answer_redirect, &hops);
-    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t", .follow = true});
-    CHECK_INT(bench.status, LF_OK);
-    CHECK_INT(bench.answer.status, 200);
-    CHECK(bench.answer.redirected);
-    CHECK_STR(bench.answer.text.data, "from the store");
-    CHECK_STR(hops.seen, "GET /key?sig=1 []");
-    bench_perform(&bench, &(struct lf_request){0});
-    CHECK_INT(bench.answer.status, 302);
-    bench_close(&bench);
-    server_close(store);
-}
-
-static void refuses_redirects(void)
-{
-    struct bench bench;
-    struct hops hops = {.left = 1000};
-    bench_open(&bench, answer_redirect, &hops);
-    bench_perform(&bench, &(struct lf_request){.follow = true});
-    CHECK_INT(bench.status, LF_REFUSED);
-    CHECK_INT(server_calls(bench.server), 6);
-    hops.location = "http://store.example/key?sig=hush";
-    bench_perform(&bench, &(struct lf_request){.follow = true});
-    CHECK_INT(bench.status, LF_REFUSED);
-    CHECK_HAS(bench.err.text, "http://store.example/key");
-    CHECK(!strstr(bench.err.text, "hush"));
-    hops.location = "file:///etc/passwd";
-    bench_perform(&bench, &(struct lf_request){.follow = true});
-    CHECK_INT(bench.status, LF_REFUSED);
-    bench_close(&bench);
-}
-
-static void answer_long_header(void *context, struct server_call *call)
-{
-    enum { LONG = 200 * 1000 };
-    char *extra = malloc(LONG + 40);
-    (void)context;
-    NEED(extra != NULL);
-    strcpy(extra, "Location: /");
-    memset(extra + strlen(extra), 'a', LONG);
-    strcpy(extra + strlen("Location: /") + LONG, "\r\n");
-    server_reply(call, 302, extra, "");
-    free(extra);
-}
-
-static void endless_header(void)
-{
-    struct bench bench;
-    bench_open(&bench, answer_long_header, NULL);
-    bench_perform(&bench, &(struct lf_request){.follow = true});
-    CHECK_INT(bench.status, LF_TOO_LARGE);
-    CHECK_INT(bench.err.class, LF_TRANSIENT);
-    CHECK_HAS(bench.err.text, "a header of more than 100 kB");
-    bench_close(&bench);
-}
-
-static void refuses_urls(void)
-{
-    struct bench bench;
-    bench_open(&bench, answer_echo, NULL);
-    bench_perform(&bench, &(struct lf_request){.url = "http://acme.benchling.com/"});
-    CHECK_INT(bench.status, LF_INVALID);
-    bench_perform(&bench, &(struct lf_request){.url = "file:///etc/passwd"});
-    CHECK_INT(bench.status, LF_INVALID);
-    CHECK_INT(server_calls(bench.server), 0);
-    bench_close(&bench);
-}
-
 /* ---- many at once ---- */
 
 static void *perform_many(void *arg)
 {
-    struct bench *bench = arg;
+    struct http_bench *bench = arg;
     intptr_t good = 0;
     for (int i = 0; i < 25; i++) {
         struct lf_answer answer;
@@ -685,7 +519,7 @@ static void *perform_many(void *arg)
 
 static void many_at_once(void)
 {
-    struct bench bench;
+    struct http_bench bench;
     pthread_t threads[16];
     bench_open(&bench, answer_echo, NULL);
     for (int i = 0; i < 16; i++)
@@ -718,8 +552,4 @@ UNIT_TESTS("transfer", {"a GET comes back with status, body, type and the header
            {"a deadline ends a request", deadline}, {"a cancel ends a request at once", cancels},
            {"closing ends what runs and waits for the callers", closing},
            {"a name server that does not answer stops only the request that needs it", silent_dns},
-           {"redirects are followed without credentials, to other ports too", follows_without_credentials},
-           {"a header without end is refused as what it is", endless_header},
-           {"redirects without end, to plain http or to files are refused", refuses_redirects},
-           {"URLs that are not https are refused", refuses_urls},
            {"many callers at once each get their own answer", many_at_once}, )
