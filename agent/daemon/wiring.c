@@ -168,7 +168,7 @@ static void heard(void *context, enum lf_link_heard what, struct lf_slice payloa
 static bool work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
 {
     struct agent *agent = context;
-    return witness_allows(agent->witness, next_mono)
+    return witness_allows(agent->witness, instrument, next_mono)
            && lf_jobs_work(agent->context.jobs, instrument, next_mono);
 }
 

@@ -35,7 +35,10 @@ struct witness {
     struct lf_context *context;
     struct lf_mutex mutex; /* guards the rest; taken before the journal's */
     bool open;             /* instruments may act, unless they are paused */
-    bool heard;
+    bool heard, agreed;    /* by the broker */
+    bool told;      /* instruments were paused for it: a person has compared the jobs before resuming */
+    bool *asked;    /* what its share remembers, by the instrument's place in the configuration */
+    int64_t newest; /* job, when the journal was opened */
     int64_t until, own_head; /* monotonic */
 };
 
@@ -46,6 +49,7 @@ static enum lf_status pause_all(struct witness *witness, const char *why, const 
     const struct lf_config *config = context->config;
     char name[LF_PAUSED_NAME];
     lf_log_error("agent", "%s", text);
+    witness->told = true;
     enum lf_status status = lf_journal_begin(context->journal, err);
     if (status != LF_OK)
         return status;
@@ -172,6 +176,7 @@ static void compare(struct witness *witness, const struct lf_audit_head *kept)
         return;
     }
     if (has) {
+        witness->agreed = true;
         confirmed(witness);
         return;
     }
@@ -206,15 +211,87 @@ void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_s
     lf_mutex_unlock(&witness->mutex);
 }
 
-bool witness_allows(struct witness *witness, int64_t *next_mono)
+/* ---- what the shares of instruments remember ---- */
+
+struct remembered {
+    const char *agent;
+    int64_t newest, count; /* deliveries of jobs of this agent that are newer than `after` */
+    int64_t after;
+    char name[200];
+};
+
+static void see_delivery(void *context, const struct lf_witness *delivery)
 {
+    struct remembered *seen = context;
+    if (strcmp(delivery->agent, seen->agent) != 0 || delivery->job <= seen->after)
+        return;
+    seen->count++;
+    if (delivery->job > seen->newest) {
+        seen->newest = delivery->job;
+        snprintf(seen->name, sizeof seen->name, "%s", delivery->name);
+    }
+}
+
+static void never_made(struct witness *witness, const char *instrument, const struct remembered *seen)
+{
+    struct lf_journal *journal = witness->context->journal;
+    struct lf_error err = {0};
+    char text[500];
+    snprintf(text, sizeof text,
+             "the state folder is older than what was done: the folder of %.80s remembers %" PRId64
+             " deliveries of jobs that are missing here, the last of %.100s (job %" PRId64
+             "). It would be delivered again, so all instruments are paused",
+             instrument, seen->count, seen->name, seen->newest);
+    bool told = witness->told;
+    enum lf_status status = lf_journal_begin(journal, &err);
+    if (status == LF_OK) {
+        /* No job gets a number that it remembers. */
+        status = lf_journal_job_skip(journal, seen->newest, &err);
+        if (status == LF_OK && !told)
+            status = pause_all(witness, OLDER, text, &err);
+        status = lf_journal_end(journal, status, &err);
+    }
+    settle(witness, status, &err);
+}
+
+/* False: it cannot be told now. Once for each instrument; its thread alone asks. */
+static bool ask_share(struct witness *witness, struct lf_instrument *instrument, size_t at)
+{
+    struct lf_error err = {0};
+    /* `newest` stays as it was when the journal was opened. */
+    struct remembered seen = {.agent = witness->context->config->agent.name, .after = witness->newest};
+    enum lf_status status = lf_instrument_witnessed(instrument, see_delivery, &seen, &err);
+    if (status != LF_OK && status != LF_UNSUPPORTED) {
+        lf_log_warning(lf_instrument_name(instrument), "cannot read which deliveries it remembers: %s",
+                       err.text);
+        return false;
+    }
+    lf_mutex_lock(&witness->mutex);
+    witness->asked[at] = true;
+    bool told = witness->told;
+    if (seen.newest)
+        never_made(witness, lf_instrument_name(instrument), &seen);
+    lf_mutex_unlock(&witness->mutex);
+    return told || seen.newest == 0; /* else it is paused now */
+}
+
+bool witness_allows(struct witness *witness, struct lf_instrument *instrument, int64_t *next_mono)
+{
+    const struct lf_config *config = witness->context->config;
+    size_t at = 0;
+    while (at < config->instrument_count
+           && strcmp(config->instruments[at].name, lf_instrument_name(instrument)) != 0)
+        at++;
     lf_mutex_lock(&witness->mutex);
     if (!witness->open && lf_deadline_passed(witness->until))
         unheard(witness);
-    bool open = witness->open;
+    bool open = witness->open, ask = open && !witness->agreed && !witness->asked[at];
     *next_mono = witness->until;
     lf_mutex_unlock(&witness->mutex);
-    return open;
+    if (!ask || ask_share(witness, instrument, at))
+        return open;
+    *next_mono = lf_deadline_in(ORDINARY_MS);
+    return false;
 }
 
 bool witness_was_heard(struct witness *witness)
@@ -244,6 +321,21 @@ static enum lf_status compare_lock(struct witness *witness, struct lf_error *err
     return status;
 }
 
+/* Still paused for it since an earlier run? */
+static enum lf_status look_for_pauses(struct witness *witness, struct lf_error *err)
+{
+    const struct lf_config *config = witness->context->config;
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
+        char name[LF_PAUSED_NAME], *why = NULL;
+        lf_journal_paused(config->instruments[i].name, name);
+        status = lf_journal_get(witness->context->journal, name, &why, err);
+        witness->told = witness->told || (why && (!strcmp(why, OLDER) || !strcmp(why, UNSURE)));
+        free(why);
+    }
+    return status;
+}
+
 enum lf_status witness_open(struct lf_context *context, struct witness **out, struct lf_error *err)
 {
     struct witness *witness = calloc(1, sizeof *witness);
@@ -255,8 +347,12 @@ enum lf_status witness_open(struct lf_context *context, struct witness **out, st
     bool used = context->config->link.used, doubt = lf_journal_doubt(context->journal) != LF_DOUBT_NONE;
     witness->own_head = lf_deadline_in(OWN_HEAD_MS);
     witness->until = lf_deadline_in(!used ? 0 : doubt ? LF_LIMIT("LF_WITNESS_MS", DOUBT_MS) : ORDINARY_MS);
-    enum lf_status status = LF_OK;
-    if (used) /* a head that waits to be sent is no newer than the one to be read */
+    witness->asked = calloc(context->config->instrument_count + 1, sizeof *witness->asked);
+    enum lf_status status = witness->asked ? lf_journal_job_newest(context->journal, &witness->newest, err)
+                                           : lf_fail_memory(err, "starting the agent");
+    if (status == LF_OK)
+        status = look_for_pauses(witness, err);
+    if (status == LF_OK && used) /* a head that waits to be sent is no newer than the one to be read */
         status = lf_journal_outbox_withdraw(context->journal, context->config->link.audit_topic, err);
     return status == LF_OK ? compare_lock(witness, err) : status;
 }
@@ -266,5 +362,6 @@ void witness_close(struct witness *witness)
     if (!witness)
         return;
     lf_mutex_destroy(&witness->mutex);
+    free(witness->asked);
     free(witness);
 }

@@ -2,12 +2,15 @@
  *
  * A state folder that was put back does not know what was done since, and would do it again. The broker keeps
  * the head of the audit trail (retained, on .../audit), which was published after it was on disk: if it is
- * not an entry of our trail, something was done that we do not know of. Any thread may call.
+ * not an entry of our trail, something was done that we do not know of. If the broker cannot tell,
+ * instruments whose share remembers deliveries are asked: a delivery of a job that was never made here tells
+ * the same. Any thread may call.
  */
 #ifndef LF_AGENT_WITNESS_H
 #define LF_AGENT_WITNESS_H
 
 #include "control/control.h"
+#include "instrument/instrument.h"
 #include "link/link.h"
 
 struct witness;
@@ -16,8 +19,9 @@ struct witness;
 enum lf_status witness_open(struct lf_context *context, struct witness **witness, struct lf_error *err);
 void witness_close(struct witness *witness);
 
-/* May instruments act? If not yet: *next_mono is when to ask again. */
-bool witness_allows(struct witness *witness, int64_t *next_mono);
+/* May the instrument act? On its bench thread, while it is connected. If not yet: *next_mono is when to ask
+ * again. */
+bool witness_allows(struct witness *witness, struct lf_instrument *instrument, int64_t *next_mono);
 /* What the link heard about the retained head. */
 void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload);
 /* May our own head be published? Not before the retained one was read, which it replaces. */

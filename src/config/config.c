@@ -47,6 +47,12 @@ static void load_groups(struct lf_load *load)
         config__load_link(load, link);
     else if (cloud && load->config->cloud.events != LF_SOURCE_POLL)
         need_group(load, "link", " or set events = \"poll\" in \"cloud\" to work without a broker");
+    else if (cloud && load->hooks->check_start)
+        config__load_warning(
+            load, NULL,
+            "without a broker nobody outside keeps the head of the audit trail: if the state folder is put back "
+            "from a backup, only deliveries that a share remembers are known to have been done; stop the agent and "
+            "look at the open jobs then");
     if (instruments)
         config__load_instruments(load, instruments);
     config__load_routes(load, routes);

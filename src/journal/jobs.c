@@ -358,6 +358,25 @@ enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char 
     return status == LF_OK && !*job ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no such job") : status;
 }
 
+enum lf_status lf_journal_job_newest(struct lf_journal *journal, int64_t *id, struct lf_error *err)
+{
+    *id = 0;
+    return journal__query_int(journal, id, err, "SELECT seq FROM sqlite_sequence WHERE name = 'job'", "");
+}
+
+enum lf_status lf_journal_job_skip(struct lf_journal *journal, int64_t id, struct lf_error *err)
+{
+    enum lf_status status = journal__query_do(
+        journal, err,
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'job', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'job')",
+        "");
+    return status == LF_OK
+               ? journal__query_do(journal, err,
+                                   "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'job'", "i",
+                                   id)
+               : status;
+}
+
 /* ---- history ---- */
 
 enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who,

@@ -271,6 +271,10 @@ enum lf_status lf_journal_job_behind(struct lf_journal *journal, int64_t job, in
                                      enum lf_turn *turn, struct lf_error *err);
 /* The held job whose action is in doubt and that stops the instrument; 0: none, or it cannot be read. */
 int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrument);
+/* The number of the newest job there ever was, pruned ones included; 0: none. */
+enum lf_status lf_journal_job_newest(struct lf_journal *journal, int64_t *id, struct lf_error *err);
+/* The next job gets a number above that. */
+enum lf_status lf_journal_job_skip(struct lf_journal *journal, int64_t id, struct lf_error *err);
 /* Makes jobs that wait for `wake` ready; *job is one of them, 0: none did. */
 enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int64_t *job,
                                    struct lf_error *err);

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import unittest
 
-from whole import BASE, BY_NAME, WithLab, config
+from whole import BASE, BY_NAME, Refused, WithLab, config
 
 OLDER = "the state folder is older than what was done"
 UNSURE = "the state folder may be older than what was done"
@@ -51,6 +51,13 @@ class PutBack(WithLab):
                               "-W", "10"], capture_output=True, timeout=60).stdout
         return int(json.loads(got)["head"].split(":")[0]) if got else 0
 
+    def at_the_bench(self, count):
+        """So many jobs are there again, and wait for their instruments."""
+        def waiting():
+            jobs = self.lab.jobs(state="open")
+            return len(jobs) == count and all(job["state"] == "ready" and job["step"] in ("turn", "deliver", "run") for job in jobs)
+        self.lab.until("they wait for the instruments", waiting)
+
     def replay(self):
         self.lab.ask_cloud("/sim/events/replay", {"last": 3, "times": 1})
 
@@ -70,7 +77,7 @@ class KnownByTheBroker(PutBack):
         lab.until("it is paused", lambda: len(self.paused()) == 2)
         self.replay()
         lab.publish(command, f"{BASE}/command")
-        lab.until("both are jobs again", lambda: len(lab.jobs(state="open")) == 2)
+        self.at_the_bench(2)
         lab.until("the list was read", lambda: lab.requests("listEvents"))
         self.assertFalse((lab.home / "hamilton/worklists/plate.csv").exists())
         self.assertIn(OLDER, self.paused()[0])
@@ -122,13 +129,43 @@ class WithoutWitness(PutBack):
         lab.start_agent()
         lab.until("it is paused", lambda: len(self.paused()) == 2)
         self.replay()
-        lab.until("it is a job again", lambda: len(lab.jobs(state="open")) == 1)
+        self.at_the_bench(1)
         self.assertFalse((lab.home / "hamilton/worklists/plate.csv").exists())
         self.assertIn(UNSURE, self.paused()[0])
         lab.ask("cancel", job=lab.jobs(state="open")[0]["id"])
         lab.ask("resume", instrument="all")
         lab.restart_agent()
         self.assertEqual(self.paused(), [], "it is asked once")
+
+    def test_by_the_share(self):
+        """what the instrument's share remembers of deliveries tells it too, even if the file is the same and there is no broker"""
+        lab = self.lab
+        self.start()
+        lab.stop("agent")
+        lab.write_config(config(match=BY_NAME, link="", cloud='events = "poll"; poll_interval = "1s";'))
+        lab.start_agent()
+        self.snapshot()
+        self.deliver_and_take()
+        lab.stop("agent")
+        for name in ("journal.db-wal", "journal.db-shm"):
+            (lab.home / "state" / name).unlink(missing_ok=True)
+        for name in ("journal.db", "journal.db.lock"):
+            shutil.copyfile(lab.home / "snapshot" / name, lab.home / "state" / name)
+        lab.start_agent()
+        lab.until("it is paused", lambda: len(self.paused()) == 2)
+        self.assertIn("plate.csv", self.trail())
+        self.assertFalse((lab.home / "hamilton/worklists/plate.csv").exists())
+        for job in lab.jobs(state="open"):
+            lab.until("it is cancelled", lambda: self.cancelled(job["id"]))
+        lab.ask("resume", instrument="all")
+        lab.restart_agent()
+        self.assertEqual(self.paused(), [], "it is asked once")
+
+    def cancelled(self, number):
+        try:
+            return self.lab.ask("cancel", job=number)
+        except Refused:
+            return None
 
     def test_broker_away(self):
         """a copy waits for a broker that is away, is then held, and goes on by itself once the broker agrees"""
