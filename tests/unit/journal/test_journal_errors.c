@@ -328,6 +328,12 @@ CALL(command_save, struct lf_command_row row = {0};
 CALL(prune, int64_t dropped; return lf_journal_prune(journal, -1000, &dropped, err);)
 CALL(clock_look, lf_clock_know(1); enum lf_status status = lf_journal_clock_look(journal, err);
      lf_clock_know(lf_clock_wall_ms()); return status;)
+CALL(job_newest, int64_t id; return lf_journal_job_newest(journal, &id, err);)
+CALL(job_skip, return lf_journal_job_skip(journal, 40, err);)
+CALL(outbox_withdraw, return lf_journal_outbox_withdraw(journal, "a/status", err);)
+CALL(doubt_over, return lf_journal_doubt_over(journal, err);)
+CALL(audit_has, bool has; struct lf_audit_head head = {.seq = 1};
+     return lf_journal_audit_has(journal, &head, &has, err);)
 CALL(audit_add, return lf_journal_audit_add(journal, "agent", "agent", NULL, "says", err);)
 CALL(audit_list, struct lf_audit_filter filter = {.limit = 9};
      return lf_journal_audit_list(journal, &filter, each_entry, NULL, err);)
@@ -388,6 +394,11 @@ static const struct {
     GIVES(command_save, LF_OK),
     GIVES(prune, LF_OK),
     GIVES(clock_look, LF_OK),
+    GIVES(job_newest, LF_OK),
+    GIVES(job_skip, LF_OK),
+    GIVES(outbox_withdraw, LF_OK),
+    GIVES(doubt_over, LF_OK),
+    GIVES(audit_has, LF_OK),
     GIVES(audit_add, LF_OK),
     GIVES(audit_list, LF_OK),
     GIVES(audit_head, LF_OK),
