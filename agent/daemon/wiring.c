@@ -7,6 +7,7 @@
 #include "agent/daemon/wiring.h"
 
 #include "agent/daemon/filters.h"
+#include "agent/daemon/neighbours.h"
 #include "agent/daemon/starts.h"
 #include "agent/daemon/status.h"
 #include "agent/daemon/witness.h"
@@ -100,7 +101,14 @@ static void online(void *context)
     struct agent *agent = context;
     lf_intake_connected(agent->context.intake);
     status_queue(&agent->context, witness_was_heard(agent->witness));
+    neighbours_queue(&agent->context);
     lf_outbox_online(agent->context.outbox);
+}
+
+static void other(void *context, const char *name, struct lf_slice routes)
+{
+    struct agent *agent = context;
+    neighbours_seen(&agent->context, name, routes);
 }
 
 static void unsubscribed(void *context)
@@ -307,6 +315,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
                                   .unsubscribed = unsubscribed,
                                   .heard = heard,
                                   .published = published,
+                                  .other = other,
                                   .concern = link_concern,
                                   .given_up = link_given_up,
                                   .duplicate = duplicate};

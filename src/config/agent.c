@@ -244,6 +244,7 @@ static void make_topics(struct lf_load *load, struct lf_config_link *link)
     const char *site = load->config->agent.site, *name = load->config->agent.name;
     if (!site || !name || !link->topic_prefix)
         return; /* already reported */
+    link->site_topic = config__load_format(load, "%s/%s", link->topic_prefix, site);
     link->base = config__load_format(load, "%s/%s/agents/%s", link->topic_prefix, site, name);
     if (!link->client_id)
         link->client_id = config__load_format(load, "labferry-%s-%s", site, name);
@@ -251,6 +252,7 @@ static void make_topics(struct lf_load *load, struct lf_config_link *link)
         return;
     link->status_topic = config__load_format(load, "%s/status", link->base);
     link->audit_topic = config__load_format(load, "%s/audit", link->base);
+    link->routes_topic = config__load_format(load, "%s/routes", link->base);
     link->command_topic = link->commands ? config__load_format(load, "%s/command", link->base) : NULL;
 }
 
@@ -320,10 +322,20 @@ static void check_given_topics(struct lf_load *load, const struct lf_texts *topi
                 topics->items[i]);
 }
 
+static bool takes_tasks(const struct lf_load *load)
+{
+    for (size_t i = 0; i < load->config->route_count; i++)
+        if (load->routes[i].kind && load->routes[i].kind->claims)
+            return true;
+    return false;
+}
+
 void config__load_topics(struct lf_load *load)
 {
     struct lf_config *config = load->config;
     struct lf_texts *topics = &config->link.topics;
+    if (config->link.base && takes_tasks(load))
+        config->link.others_filter = config__load_format(load, "%s/agents/+/routes", config->link.site_topic);
     for (size_t i = 0; load->hooks->on_types && i < config->route_count; i++)
         for (size_t j = 0; j < load->routes[i].on.count; j++)
             load->hooks->on_types(load->routes[i].on.items[j], add_event_type, load);

@@ -73,7 +73,10 @@ struct lf_config_link {
     struct lf_texts topics;   /* event filters to subscribe; derived from the routes unless given */
     /* derived: */
     const char *base;          /* "labferry/boston/agents/bench-3" */
+    const char *site_topic;    /* "labferry/boston" */
     const char *status_topic;  /* base/status */
+    const char *routes_topic;  /* base/routes: the task routes of this agent, for others of the site */
+    const char *others_filter; /* site_topic/agents/+/routes; NULL: this agent has no task routes */
     const char *command_topic; /* base/command; NULL: no commands over MQTT */
     const char *audit_topic;   /* base/audit */
 };

@@ -112,6 +112,26 @@ void link__heard(struct lf_link *link, enum lf_link_heard heard, struct lf_slice
     link->heard = true;
 }
 
+/* Is it about the task routes of an agent? Then they are told, unless they are our own. */
+static bool take_routes(struct lf_link *link, const struct mosquitto_message *message)
+{
+    static const char head[] = "/agents/", tail[] = "/routes";
+    const struct lf_config_link *config = link->config;
+    size_t len = config->site_topic ? strlen(config->site_topic) : 0;
+    if (!len || strncmp(message->topic, config->site_topic, len) != 0
+        || strncmp(message->topic + len, head, sizeof head - 1) != 0)
+        return false;
+    char name[100];
+    const char *begin = message->topic + len + sizeof head - 1;
+    size_t name_len = strcspn(begin, "/");
+    if (strcmp(begin + name_len, tail) != 0)
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)name_len, begin);
+    if (strcmp(message->topic, config->routes_topic) != 0 && link->hooks.other)
+        link->hooks.other(link->hooks.context, name, lf_slice(message->payload, (size_t)message->payloadlen));
+    return true;
+}
+
 static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
                        const mosquitto_property *properties)
 {
@@ -126,6 +146,8 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
             link__heard(link, LF_LINK_HEARD, lf_slice(message->payload, (size_t)message->payloadlen));
         return;
     }
+    if (take_routes(link, message))
+        return;
     struct incoming *grown = realloc(link->batch, (link->batch_count + 1) * sizeof *grown);
     if (!grown) {
         link->out_of_memory = true;
@@ -244,19 +266,21 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
     link__session_subscribe(link);
 }
 
-/* The filters: those of the events, then the commands', our own status and our audit head; NULL: there is
- * none.
- */
+/* The filters: those of the events, then the commands', our own audit head and status, and the task routes of
+ * others; NULL: there is none. */
 static const char *filter_of(const struct lf_link *link, size_t index)
 {
     const struct lf_texts *events = &link->config->topics;
     const char *const own[OWN_FILTERS] = {link->config->command_topic, link->config->audit_topic,
-                                          link->config->status_topic};
+                                          link->config->status_topic, link->config->others_filter};
     return index < events->count ? events->items[index] : own[index - events->count];
 }
 
+/* Without the task routes of others everything works: a broker may keep them to itself. */
 static void subscription_refused(struct lf_link *link, size_t index, const char *why)
 {
+    if (filter_of(link, index) == link->config->others_filter)
+        return;
     snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
              filter_of(link, index), why);
     /* Logged as an error once per session, not at every retry. */
@@ -272,18 +296,19 @@ static void subscribe_next(struct lf_link *link)
     for (link->asked_filter = NULL; link->next_filter < link->config->topics.count + OWN_FILTERS;) {
         size_t index = link->next_filter++;
         const char *filter = filter_of(link, index);
-        bool own_state = filter
-                         && (filter == link->config->status_topic || filter == link->config->audit_topic);
+        bool state = filter
+                     && (filter == link->config->status_topic || filter == link->config->audit_topic
+                         || filter == link->config->others_filter);
         if (!filter)
             continue;
         if (link__filter_is_given_up(link, filter)) {
             subscription_refused(link, index, "it ended the session over it");
             continue;
         }
-        /* Our own state: asked for at every connect, and not queued for us while we are away. All others:
-         * retained messages come once, when the subscription is new. */
-        if (mosquitto_subscribe_v5(link->mosq, NULL, filter, own_state ? 0 : 1,
-                                   own_state ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS : MQTT_SUB_OPT_SEND_RETAIN_NEW,
+        /* The state of agents: asked for at every connect, and not queued for us while we are away. All
+         * others: retained messages come once, when the subscription is new. */
+        if (mosquitto_subscribe_v5(link->mosq, NULL, filter, state ? 0 : 1,
+                                   state ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS : MQTT_SUB_OPT_SEND_RETAIN_NEW,
                                    NULL)
             != MOSQ_ERR_SUCCESS)
             link->out_of_memory = true; /* filters were checked: only memory can run out */

@@ -76,6 +76,8 @@ struct lf_link_hooks {
     void (*duplicate)(void *context);
     /* What became of a publication given with a ticket above 0. */
     void (*published)(void *context, int64_t ticket, enum lf_publish_outcome outcome);
+    /* The task routes of another agent of the site, as it has published them; on the link's thread. */
+    void (*other)(void *context, const char *name, struct lf_slice routes);
     /* Something that a person must know (journal/concern.h); text NULL: it is over. */
     void (*concern)(void *context, const char *about, bool stands, const char *text, const char *todo);
     /* Was such a concern noted with `stands` false, and no person has acknowledged it since? */

@@ -11,7 +11,7 @@
 enum {
     QUEUE_MAX = 1000,
     BATCH_BYTES_MAX = 8 * 1024 * 1024,
-    OWN_FILTERS = 3,                    /* subscriptions beside those of the events */
+    OWN_FILTERS = 4,                    /* subscriptions beside those of the events */
     TAKEN_OVER_WAIT_MS = 5 * 60 * 1000, /* and up to as much again */
 };
 
