@@ -143,7 +143,7 @@ class LackingEvents(WithLab):
         lab.ask_cloud("/sim/events", {"type": "v2.workflowTask.created", "resource": {"id": "wftask_gone"},
                                       "exclude": ["fields"]})
         lab.until("the event is lost", lambda: lab.event(fate="lost"))
-        self.assertTrue(any("could not be re-fetched" in need["what"] for need in lab.ask("status")["needs"]))
+        self.assertTrue(any("its resource cannot be read" in need["what"] for need in lab.ask("status")["needs"]))
 
 
 class Files(WithLab):
