@@ -162,7 +162,7 @@ int lf_service_guard(int (*work)(void *context), void *context, struct lf_error 
 
 void lf_service_notify(enum lf_service_state state)
 {
-    if (tell_guard(state))
+    if (tell_guard((int)state))
         return;
     const char *path = getenv("NOTIFY_SOCKET");
     const char *text = state == LF_SERVICE_READY ? "READY=1" : "STOPPING=1";

@@ -149,7 +149,8 @@ static void quiet_hour(void)
     int asked = asked_within(HOUR);
     CHECK(asked >= 9 && asked <= 12);
     lf_intake_connected(intake);
-    CHECK_INT(asked_within(6 * SECOND), 1);
+    asked = asked_within(6 * SECOND);
+    CHECK(asked >= 1 && asked <= 2); /* the regular round may be due, too */
     close_all();
 }
 

@@ -39,9 +39,6 @@ const struct lf_job_kind *const lf_job_kinds[] = {
     &job__kind_deliver, &job__kind_collect, &job__kind_task, &job__kind_procedure, &brew, NULL,
 };
 
-static const char event[] = "{\"eventType\":\"v2.entity.registered\",\"id\":\"evt_1\",\"createdAt\":"
-                            "\"2026-01-01T00:00:00Z\",\"entity\":{\"id\":\"bfi_1\",\"name\":\"Tea 1\"}}";
-
 /* What `labferry jobs kind=KIND` answers: a list, owned. */
 static cJSON *listed(struct job_case *c, const char *kind)
 {
@@ -69,6 +66,12 @@ static void one_row(void)
     CHECK_STR(route->kind->name, "brew");
     struct lf_intake_options options = {.config = c.config, .journal = c.journal, .jobs = c.jobs};
     struct lf_intake *intake = NULL;
+    char now[LF_TIME_TEXT], event[300];
+    lf_time_format(lf_clock_wall_ms(), now);
+    snprintf(event, sizeof event,
+             "{\"eventType\":\"v2.entity.registered\",\"id\":\"evt_1\",\"createdAt\":\"%s\","
+             "\"entity\":{\"id\":\"bfi_1\",\"name\":\"Tea 1\"}}",
+             now);
     NEED(lf_intake_open(&options, &intake, &err) == LF_OK);
     CHECK_INT(intake__add(intake, INTAKE_MQTT, NULL, lf_slice_text(event), NULL, &err),
               LF_OK); /* an event makes its job */
