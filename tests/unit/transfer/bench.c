@@ -49,3 +49,19 @@ void bench_close(struct http_bench *bench)
     lf_transfer_close(bench->transfer);
     server_close(bench->server);
 }
+
+void bench_answer_echo(void *context, struct server_call *call)
+{
+    char authorization[64], agent[64], expect[64], encoding[64];
+    char text[512];
+    (void)context;
+    snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s|%zu", call->method, call->target,
+             server_header(call, "Authorization", authorization, sizeof authorization),
+             server_header(call, "User-Agent", agent, sizeof agent),
+             server_header(call, "Expect", expect, sizeof expect),
+             server_header(call, "Accept-Encoding", encoding, sizeof encoding), call->body_len);
+    server_reply(call, 201,
+                 "Content-Type: text/x-test\r\nRetry-After: 7\r\nx-rate-limit-limit: 60\r\n"
+                 "X-Rate-Limit-Remaining: 57\r\nx-rate-limit-reset: 21\r\nLocation: /elsewhere\r\n",
+                 text);
+}

@@ -26,4 +26,7 @@ void bench_open(struct http_bench *bench, server_handler handler, void *context)
 void bench_perform(struct http_bench *bench, struct lf_request *request);
 void bench_close(struct http_bench *bench);
 
+// A handler: the answer says what the request was.
+void bench_answer_echo(void *context, struct server_call *call);
+
 #endif

@@ -11,26 +11,10 @@
 
 /* ---- plain requests ---- */
 
-static void answer_echo(void *context, struct server_call *call)
-{
-    char authorization[64], agent[64], expect[64], encoding[64];
-    char text[512];
-    (void)context;
-    snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s|%zu", call->method, call->target,
-             server_header(call, "Authorization", authorization, sizeof authorization),
-             server_header(call, "User-Agent", agent, sizeof agent),
-             server_header(call, "Expect", expect, sizeof expect),
-             server_header(call, "Accept-Encoding", encoding, sizeof encoding), call->body_len);
-    server_reply(call, 201,
-                 "Content-Type: text/x-test\r\nRetry-After: 7\r\nx-rate-limit-limit: 60\r\n"
-                 "X-Rate-Limit-Remaining: 57\r\nx-rate-limit-reset: 21\r\nLocation: /elsewhere\r\n",
-                 text);
-}
-
 static void plain_get(void)
 {
     struct http_bench bench;
-    bench_open(&bench, answer_echo, NULL);
+    bench_open(&bench, bench_answer_echo, NULL);
     bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t"});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.status, 201);
@@ -54,7 +38,7 @@ static void large_text_without_expect(void)
     char *text = malloc(len);
     NEED(text != NULL);
     memset(text, 'x', len);
-    bench_open(&bench, answer_echo, NULL);
+    bench_open(&bench, bench_answer_echo, NULL);
     bench_perform(&bench, &(struct lf_request){.method = "PATCH",
                                                .text = lf_slice(text, len),
                                                .content_type = "application/json"});
@@ -480,7 +464,7 @@ static void silent_dns(void)
 {
     struct http_bench bench;
     int threads = count_threads();
-    bench_open(&bench, answer_echo, NULL);
+    bench_open(&bench, bench_answer_echo, NULL);
     resolver_answers = false;
     bench_perform(&bench,
                   &(struct lf_request){.url = "https://silent.example/", .deadline = lf_deadline_in(300)});
@@ -521,7 +505,7 @@ static void many_at_once(void)
 {
     struct http_bench bench;
     pthread_t threads[16];
-    bench_open(&bench, answer_echo, NULL);
+    bench_open(&bench, bench_answer_echo, NULL);
     for (int i = 0; i < 16; i++)
         NEED(pthread_create(&threads[i], NULL, perform_many, &bench) == 0);
     for (int i = 0; i < 16; i++) {

@@ -100,7 +100,7 @@ static void endless_header(void)
 static void refuses_urls(void)
 {
     struct http_bench bench;
-    bench_open(&bench, answer_echo, NULL);
+    bench_open(&bench, bench_answer_echo, NULL);
     bench_perform(&bench, &(struct lf_request){.url = "http://acme.benchling.com/"});
     CHECK_INT(bench.status, LF_INVALID);
     bench_perform(&bench, &(struct lf_request){.url = "file:///etc/passwd"});
