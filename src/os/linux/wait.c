@@ -61,6 +61,8 @@ enum lf_status lf_wake_wait(const struct lf_wake *wake, int64_t deadline, const 
 enum lf_status lf_cancel_open(struct lf_cancel *cancel, struct lf_error *err)
 {
     cancel->set = false;
+    cancel->asked = NULL;
+    cancel->context = NULL;
     return lf_wake_open(&cancel->wake, err);
 }
 
