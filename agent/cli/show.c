@@ -245,6 +245,8 @@ void cli_show_job(const struct cli *cli, const cJSON *job)
     static const struct cli_field top[] = {{"state", "state", CLI_STATE},
                                            {"step", "step", CLI_PLAIN},
                                            {"note", "note", CLI_PLAIN},
+                                           {"waits for", "waits_for", CLI_PLAIN},
+                                           {"next try", "next_try", CLI_WHEN},
                                            {"what to do", "help", CLI_YELLOW},
                                            {"instrument", "instrument", CLI_PLAIN},
                                            {"route", "route", CLI_PLAIN},
@@ -354,7 +356,7 @@ static void show_event(const struct cli *cli, const cJSON *event)
 const struct cli_field cli_job_columns[] = {
     {"JOB", "id", CLI_BOLD},     {"STATE", "state", CLI_STATE},   {"KIND", "kind", CLI_PLAIN},
     {"STEP", "step", CLI_PLAIN}, {"INSTRUMENT", "instrument", 0}, {"CHANGED", "updated", CLI_AGO},
-    {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note", CLI_PLAIN},     {0},
+    {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note|waits_for", 0},   {0},
 };
 
 static const struct cli_field event_columns[] = {

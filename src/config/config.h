@@ -133,6 +133,14 @@ enum lf_config_report_as {
     LF_REPORT_FILE,   /* a CSV file for a run, through the instrument's `collect` */
 };
 
+/* When a task begins whose sample a person has to change. */
+enum lf_config_start {
+    LF_START_AUTO,     /* at the sign, where the procedure has one; else at once */
+    LF_START_AT_ONCE,  /* an instrument that needs nobody */
+    LF_START_SIGN,     /* at the procedure's sign */
+    LF_START_OPERATOR, /* when a person says so */
+};
+
 struct lf_config_route {
     const char *name;
     struct lf_texts on;       /* event names; any of them */
@@ -150,6 +158,7 @@ struct lf_config_route {
     size_t output_count;
     const char *claim_status, *done_status, *failed_status; /* display name or type of the status */
     enum lf_config_report_as report;
+    enum lf_config_start start;
     bool only_agent;       /* no other agent of the tenant takes these tasks */
     const char *run_field; /* LF_REPORT_FILE: field of the task that holds the id of the run */
     const char *at;        /* "file:line" */
@@ -193,6 +202,8 @@ struct lf_config_hooks {
     enum lf_status (*procedure_check)(const char *driver, const struct lf_values *values,
                                       const char *procedure, const struct lf_config_terms *terms,
                                       struct lf_error *err);
+    /* Can the instrument show that a person has changed the sample of this procedure? */
+    bool (*procedure_signs)(const char *driver, const struct lf_values *values, const char *procedure);
     /* lf_event_on_check, lf_event_on_types. */
     enum lf_status (*on_check)(const char *on, struct lf_error *err);
     void (*on_types)(const char *on, void (*each)(void *context, const char *type), void *context);

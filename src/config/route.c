@@ -187,6 +187,32 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     }
 }
 
+/* One load weighed for three samples is a wrong result that nobody notices. */
+static void check_start(struct lf_load *load, config_setting_t *group, const char *where,
+                        const struct lf_config_route *route)
+{
+    const struct lf_config_instrument *instrument = route->instrument
+                                                        ? lf_config_instrument(load->config,
+                                                                               route->instrument)
+                                                        : NULL;
+    if (!route->kind->claims || !route->procedure || !instrument || !instrument->driver
+        || !instrument->settings || !load->hooks->procedure_signs
+        || load->hooks->procedure_signs(instrument->driver, instrument->settings, route->procedure))
+        return;
+    if (route->start == LF_START_SIGN)
+        config__load_error(load, config__load_member(group, "start"),
+                           "%s: \"start\": the procedure \"%.80s\" of %s has no sign; use \"operator\" or "
+                           "\"at-once\"",
+                           where, route->procedure, instrument->name);
+    if (route->start == LF_START_AUTO)
+        config__load_warning(
+            load, group,
+            "%s: %s cannot show that a person has changed the sample, so tasks that wait are "
+            "done one right after the other. Write start = \"operator\" if a person changes "
+            "samples, or start = \"at-once\" if nobody has to",
+            where, instrument->name);
+}
+
 static bool any_kind_takes(const struct lf_load *load, const char *setting)
 {
     const struct lf_config_kind *kind;
@@ -318,6 +344,7 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     check_on(load, config__load_member(group, "on"), where, route);
     check_selection(load, group, where, route);
     check_instrument(load, group, where, route);
+    check_start(load, group, where, route);
     warn_same_tasks(load, group, where, route);
 }
 

@@ -40,6 +40,11 @@ static const struct lf_choice firsts[] = {{"ignore", LF_FIRST_IGNORE},
                                           {"ask", LF_FIRST_ASK},
                                           {0}};
 static const struct lf_choice blob_types[] = {{"RAW_FILE", 0}, {"VISUALIZATION", 0}, {0}};
+static const struct lf_choice starts[] = {{"auto", LF_START_AUTO},
+                                          {"at-once", LF_START_AT_ONCE},
+                                          {"sign", LF_START_SIGN},
+                                          {"operator", LF_START_OPERATOR},
+                                          {0}};
 static const struct lf_choice reports[] = {{"output", LF_REPORT_OUTPUT}, {"file", LF_REPORT_FILE}, {0}};
 
 const struct lf_setting config__settings_file[] = {
@@ -221,6 +226,11 @@ const struct lf_setting config__settings_route[] = {
      "task: where the values go. output: a workflow output; file: a CSV file for a run, through the "
      "instrument's collect.",
      .choices = reports},
+    {"start", ROUTE(LF_CHOICE, start), "auto",
+     "task: when it begins on its instrument. at-once: nobody has to change a sample for it; sign: once the "
+     "procedure's sign shows that the sample was changed (the load was removed, a key was pressed); operator: once "
+     "`labferry start` says so; auto: sign where the procedure has one, else at-once.",
+     .choices = starts},
     {"run_field", ROUTE(LF_TEXT, run_field), NULL,
      "task: with report = \"file\", the field of the task that holds the id of the run."},
     {0},

@@ -77,6 +77,20 @@ static enum lf_status procedure_check(const char *name, const struct lf_values *
     return status;
 }
 
+static bool procedure_signs(const char *name, const struct lf_values *values, const char *procedure)
+{
+    struct lf_error err;
+    const struct lf_driver *driver = lf_driver_find(name, &err);
+    struct lf_host host = {.instrument = name};
+    struct lf_action action = {.kind = LF_ACTION_RUN, .name = procedure};
+    void *device = NULL;
+    if (!driver || driver->open(values, &host, &device, &err) != LF_OK)
+        return false;
+    bool signs = driver->sign && driver->sign(device, &action);
+    driver->close(device);
+    return signs;
+}
+
 static enum lf_status pattern_check(const cJSON *json, const struct lf_texts *on,
                                     void (*problem)(void *context, const char *path, const char *text,
                                                     bool certain),
@@ -105,6 +119,7 @@ static const struct lf_config_hooks hooks = {
     .kind_at = lf_job_kind_at,
     .driver_check = driver_check,
     .procedure_check = procedure_check,
+    .procedure_signs = procedure_signs,
     .on_check = lf_event_on_check,
     .on_types = lf_event_on_types,
     .pattern_check = pattern_check,

@@ -186,7 +186,7 @@ enum lf_status control__accept_values(struct lf_context *context, int64_t id, co
     if (status != LF_OK)
         return status;
     /* Of any other job lf_jobs_confirm says why it cannot be confirmed. */
-    if (job.state == LF_JOB_HELD && (job.acting || job.class == LF_UNKNOWN_OUTCOME))
+    if (job.state == LF_JOB_HELD)
         status = check_job(context, &job, values, err);
     lf_job_free(&job);
     return status;

@@ -104,7 +104,9 @@ static enum lf_status each_job(struct lf_context *context, const struct lf_verb_
 static enum lf_status retry(struct lf_jobs *jobs, int64_t id, const struct lf_verb_request *request,
                             struct lf_error *err)
 {
-    return lf_jobs_retry(jobs, id, lf_json_bool(request->args, "unchecked", false), request->who, err);
+    return lf_json_bool(request->args, "unchecked", false)
+               ? lf_jobs_retry_unchecked(jobs, id, request->who, err)
+               : lf_jobs_retry(jobs, id, request->who, err);
 }
 
 static enum lf_status perform_retry(struct lf_context *context, const struct lf_verb_request *request,
@@ -123,6 +125,14 @@ static enum lf_status perform_cancel(struct lf_context *context, const struct lf
                                      cJSON **result, struct lf_error *err)
 {
     return each_job(context, request, cancel, result, err);
+}
+
+static enum lf_status perform_start(struct lf_context *context, const struct lf_verb_request *request,
+                                    cJSON **result, struct lf_error *err)
+{
+    int64_t id = lf_json_int(request->args, "job", 0);
+    enum lf_status status = lf_jobs_begin(context->jobs, id, request->who, err);
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 static enum lf_status perform_confirm(struct lf_context *context, const struct lf_verb_request *request,
@@ -192,6 +202,14 @@ const struct lf_verb control__verbs_jobs[] = {
                  "labferry retry --all --instrument hamilton-1 --state held",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_retry},
+    {.name = "start",
+     .summary = "Start a task that waits for its sample: it is on the instrument now.",
+     .about = "A task whose sample a person changes begins only after a sign that it was changed: from the\n"
+              "instrument, or by this command (see the setting start of its route).",
+     .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
+     .examples = "labferry start 12",
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
+     .perform = perform_start},
     {.name = "confirm",
      .summary = "Confirm that the step of a held job did happen, and continue.",
      .about = "Values are what the instrument would have reported.",

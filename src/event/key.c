@@ -94,6 +94,11 @@ char *lf_key_generator_file(const char *generator, const char *file)
     return spell(&(struct happening){"automationInputGenerator.completed", generator, file, NULL});
 }
 
+char *lf_key_generator(const char *generator)
+{
+    return lf_key_generator_file(generator, "");
+}
+
 /* ---- jobs ---- */
 
 char *lf_key_job(const char *happening, const char *instrument, const char *kind, const char *detail)

@@ -27,6 +27,8 @@ char *lf_key_occurrence(const char *happening, const char *event_id);
 enum { LF_KEY_TWINS_MS = 10 * 1000 };
 /* The happening "this generator has generated this file", known without its event. */
 char *lf_key_generator_file(const char *generator, const char *file);
+/* What the keys of all files of a generator, and of their jobs, begin with. */
+char *lf_key_generator(const char *generator);
 
 /* A job born of a happening. `detail` tells jobs of the same kind for the same instrument apart: the id of
  * the file, or the procedure. NULL counts as "". */

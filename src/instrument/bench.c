@@ -168,6 +168,11 @@ enum lf_status lf_instrument_prepare(struct lf_instrument *instrument, const str
     return status;
 }
 
+const char *lf_instrument_sign(struct lf_instrument *instrument, const struct lf_action *action)
+{
+    return instrument->driver->sign ? instrument->driver->sign(instrument->device, action) : NULL;
+}
+
 enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
                                  struct lf_outcome *outcome, struct lf_error *err)
 {
@@ -266,6 +271,17 @@ static enum lf_status must_not_be_paused(struct lf_instrument *instrument, struc
     return status;
 }
 
+/* As any other action: what is in doubt is answered first. */
+static enum lf_status must_not_be_held(const struct lf_instrument *instrument, struct lf_error *err)
+{
+    int64_t job = instrument->journal ? lf_journal_job_in_doubt(instrument->journal, instrument->name) : 0;
+    return job ? lf_fail(err, LF_REFUSED, LF_PERMANENT,
+                         "%s is held by job %lld, whose outcome is unknown; answer that first with `labferry "
+                         "confirm`, `retry` or `cancel`",
+                         instrument->name, (long long)job)
+               : LF_OK;
+}
+
 static enum lf_status answer(struct lf_instrument *instrument, struct question *question)
 {
     struct lf_action action = {.kind = LF_ACTION_ASK,
@@ -283,6 +299,8 @@ static enum lf_status answer(struct lf_instrument *instrument, struct question *
                     instrument->name, question->command);
     if (status == LF_OK && repeat == LF_ONCE)
         status = must_not_be_paused(instrument, question->err);
+    if (status == LF_OK && repeat == LF_ONCE)
+        status = must_not_be_held(instrument, question->err);
     return status == LF_OK ? lf_instrument_act(instrument, &action, question->outcome, question->err)
                            : status;
 }

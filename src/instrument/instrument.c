@@ -19,6 +19,7 @@ static const char *const state_names[] = {
     [LF_INSTRUMENT_BUSY] = "busy",
     [LF_INSTRUMENT_PAUSED] = "paused",
     [LF_INSTRUMENT_SILENT] = "not answering",
+    [LF_INSTRUMENT_HELD] = "held",
 };
 
 const char *lf_instrument_state_name(enum lf_instrument_state state)
@@ -270,7 +271,14 @@ static bool is_silent(const struct lf_instrument *instrument)
     return lf_pulse_stuck_ms(&instrument->pulse) > LF_LIMIT("LF_SILENT_MS", SILENT_MS);
 }
 
-static enum lf_instrument_state state_if(const struct lf_instrument *instrument, const char *paused)
+/* The job that holds it; asked without the mutex. */
+static int64_t held_by(const struct lf_instrument *instrument)
+{
+    return instrument->journal ? lf_journal_job_in_doubt(instrument->journal, instrument->name) : 0;
+}
+
+static enum lf_instrument_state state_if(const struct lf_instrument *instrument, const char *paused,
+                                         int64_t holder)
 {
     if (is_silent(instrument))
         return LF_INSTRUMENT_SILENT;
@@ -278,13 +286,16 @@ static enum lf_instrument_state state_if(const struct lf_instrument *instrument,
         return LF_INSTRUMENT_OFFLINE;
     if (instrument->busy)
         return LF_INSTRUMENT_BUSY;
+    if (holder)
+        return LF_INSTRUMENT_HELD;
     return *paused ? LF_INSTRUMENT_PAUSED : LF_INSTRUMENT_IDLE;
 }
 
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
 {
+    int64_t holder = held_by(instrument);
     lf_mutex_lock(&instrument->mutex);
-    enum lf_instrument_state state = state_if(instrument, instrument->paused);
+    enum lf_instrument_state state = state_if(instrument, instrument->paused, holder);
     lf_mutex_unlock(&instrument->mutex);
     return state;
 }
@@ -341,13 +352,15 @@ void lf_instrument_watch(struct lf_instrument *instrument)
 cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
+    int64_t holder = held_by(instrument);
+    char held[200];
     lf_mutex_lock(&instrument->mutex);
     bool silent = is_silent(instrument);
     bool changes = paused && !*paused != !*instrument->paused;
     paused = paused ? paused : instrument->paused;
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
-    lf_json_set_text(info, "state", state_names[state_if(instrument, paused)]);
+    lf_json_set_text(info, "state", state_names[state_if(instrument, paused, holder)]);
     int64_t since = changes ? lf_clock_wall_ms() : instrument->since_ms;
     lf_json_set_time(info, "since", silent ? silent_since(instrument) : since);
     lf_json_set_text(info, "identity", instrument->identity[0] ? instrument->identity : NULL);
@@ -355,7 +368,14 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)
     const char *note = silent                  ? "the system does not return from its folder or device"
                        : instrument->connected ? paused
                                                : instrument->note;
+    snprintf(held, sizeof held,
+             "held by job %lld: `labferry confirm` (its action happened), `retry` (it did not) or `cancel`",
+             (long long)holder);
+    if (!silent && instrument->connected && holder && !*paused)
+        note = held;
     lf_json_set_text(info, "note", *note ? note : NULL);
+    if (holder)
+        lf_json_set_int(info, "held_by", holder);
     if (instrument->job)
         lf_json_set_int(info, "job", instrument->job);
     if (instrument->progress[0])

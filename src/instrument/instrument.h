@@ -70,11 +70,12 @@ enum lf_instrument_state {
     LF_INSTRUMENT_BUSY,
     LF_INSTRUMENT_PAUSED,
     LF_INSTRUMENT_SILENT, /* the system has not returned from a call of its driver for half a minute */
+    LF_INSTRUMENT_HELD,   /* by a job whose outcome is unknown, until a person answers */
 };
 const char *lf_instrument_state_name(enum lf_instrument_state state);
-/* For reports: name, driver, state, identity, since, note, job, progress. `paused` NULL: as it is; else as if
- * it were paused for that reason ("": as if it were not), to answer a pause or resume that has not been
- * committed yet. Returns owned; any thread. */
+/* For reports: name, driver, state, identity, since, note, job, held_by, progress. `paused` NULL: as it is;
+ * else as if it were paused for that reason ("": as if it were not), to answer a pause or resume that has not
+ * been committed yet. Returns owned; any thread. */
 cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused);
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 /* Since when it has been connected and not paused, without a break (monotonic); LF_NEVER: it is not. Any
@@ -101,6 +102,8 @@ enum lf_status lf_instrument_prepare(struct lf_instrument *instrument, const str
 enum lf_status lf_instrument_witnessed(struct lf_instrument *instrument,
                                        void (*each)(void *context, const struct lf_witness *delivery),
                                        void *context, struct lf_error *err);
+/* The safe procedure that shows that a person has changed the sample after this action; NULL: none. */
+const char *lf_instrument_sign(struct lf_instrument *instrument, const struct lf_action *action);
 enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
                                  struct lf_outcome *outcome, struct lf_error *err);
 enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const struct lf_action *action,

@@ -285,6 +285,8 @@ static enum lf_status attach_to(struct job_work *work, const char *stale, struct
 {
     const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
     enum lf_status status = lf_job_set_bool(work->job, LF_JOB_ATTACHING, true, err);
+    if (status == LF_OK) /* a crash must not forget it */
+        status = job__save(work->jobs, work->job, "agent", NULL, err);
     if (status == LF_OK)
         status = stale ? replace_file(work, stale, blob, err) : create_processor(work, blob, err);
     if (status == LF_OK || err->class == LF_PERMANENT)

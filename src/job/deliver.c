@@ -66,6 +66,8 @@ static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
         status = job__wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
     else if ((status = job__take(work->job, &job__kind_deliver, generator, err)) == LF_OK)
         status = lf_name_check(lf_job_text_or(work->job, LF_JOB_FILE_NAME, ""), err);
+    if (status == LF_OK && work->follow == FOLLOW_NEXT)
+        status = job__withdraw_older(work, err);
     cJSON_Delete(generator);
     return status;
 }
@@ -143,7 +145,7 @@ static enum lf_status note_delivery(struct job_work *work, const struct lf_outco
 }
 
 /* Only reads. Nothing here leads back to deliver: the instrument may have used the file already. */
-static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *err)
+static enum lf_status read_back(struct job_work *work, struct lf_error *err)
 {
     struct lf_action action = {.job = work->job->id, .kind = LF_ACTION_DELIVER, .parcel = &work->parcel};
     struct lf_outcome outcome = {0};
@@ -184,6 +186,12 @@ static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *e
     }
     lf_outcome_free(&outcome);
     return status;
+}
+
+static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *err)
+{
+    enum lf_status status = read_back(work, err);
+    return status == LF_OK ? job__name_superseded(work, err) : status;
 }
 
 static const struct job_step steps[] = {

@@ -60,10 +60,12 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
 /* Runs a procedure; inputs is an object of texts or NULL. The job's fields get the captured values. */
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);
-/* Held, failed or expired: runs the step again ("it did not happen"). Waiting: runs it now. unchecked: it may
- * act once without asking Benchling whether it is still wanted; also for a job that waits for its turn. */
-enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, bool unchecked, const char *who,
-                             struct lf_error *err);
+/* Held, failed or expired: runs the step again ("it did not happen"). Waiting: runs it now. */
+enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
+/* The same, and it may act once without asking Benchling whether it is still wanted. Also for a job that
+ * waits for its turn. */
+enum lf_status lf_jobs_retry_unchecked(struct lf_jobs *jobs, int64_t id, const char *who,
+                                       struct lf_error *err);
 /* Held with an unknown outcome: it did happen, so the job continues. values (an object of texts, may be NULL)
  * replaces what the instrument would have captured. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
@@ -71,6 +73,8 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
                               struct lf_error *err);
 /* A held result belongs to this run and output file configuration (NULL: as configured). */
+/* A task that waits for its sample: a person has put it on the instrument. */
+enum lf_status lf_jobs_begin(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,
                               const char *who, struct lf_error *err);
 

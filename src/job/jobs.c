@@ -21,6 +21,7 @@ enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_job
     jobs->config = options->config;
     jobs->journal = options->journal;
     jobs->cloud = options->cloud;
+    lf_mutex_init(&jobs->breaker_mutex);
     enum lf_status status = lf_cancel_open(&jobs->cancel, err);
     lf_mutex_init(&jobs->bulk_mutex);
     lf_cond_init(&jobs->bulk_free);
@@ -43,6 +44,8 @@ enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument
 {
     if (jobs->instrument_count == INSTRUMENTS_MAX)
         return lf_fail(err, LF_FULL, LF_NEEDS_PERSON, "more than %d instruments", INSTRUMENTS_MAX);
+    jobs->benches[jobs->instrument_count].runs = (int64_t)lf_random_below(1ull << 40)
+                                                 + 1; /* a job keeps it as JSON */
     jobs->instruments[jobs->instrument_count++] = instrument;
     return job__results_added(jobs, jobs->instrument_count - 1, err);
 }
@@ -52,6 +55,14 @@ struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs, const char *name)
     for (size_t i = 0; i < jobs->instrument_count; i++)
         if (!strcmp(lf_instrument_name(jobs->instruments[i]), name))
             return jobs->instruments[i];
+    return NULL;
+}
+
+struct job_bench *job__bench(struct lf_jobs *jobs, const char *instrument)
+{
+    for (size_t i = 0; i < jobs->instrument_count; i++)
+        if (!strcmp(lf_instrument_name(jobs->instruments[i]), instrument))
+            return &jobs->benches[i];
     return NULL;
 }
 
@@ -246,6 +257,7 @@ void lf_jobs_close(struct lf_jobs *jobs)
     lf_cond_destroy(&jobs->bulk_free);
     lf_mutex_destroy(&jobs->bulk_mutex);
     lf_cancel_close(&jobs->cancel);
+    lf_mutex_destroy(&jobs->breaker_mutex);
     free(jobs);
 }
 

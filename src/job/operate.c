@@ -154,8 +154,8 @@ static bool can_retry(const struct lf_job *job, bool unchecked)
            || job->state == LF_JOB_EXPIRED || (unchecked && job->state == LF_JOB_READY && !job->acting);
 }
 
-enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, bool unchecked, const char *who,
-                             struct lf_error *err)
+static enum lf_status retry(struct lf_jobs *jobs, int64_t id, bool unchecked, const char *who,
+                            struct lf_error *err)
 {
     struct lf_job job;
     enum lf_status status = take_up(jobs, id, &job, err);
@@ -175,6 +175,17 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, bool unchecked, c
     }
     return put_down(jobs, &job, status, who,
                     unchecked ? "retry --unchecked: it acts without a look at Benchling" : "retry", err);
+}
+
+enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
+{
+    return retry(jobs, id, false, who, err);
+}
+
+enum lf_status lf_jobs_retry_unchecked(struct lf_jobs *jobs, int64_t id, const char *who,
+                                       struct lf_error *err)
+{
+    return retry(jobs, id, true, who, err);
 }
 
 static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome, struct lf_error *err)
@@ -237,6 +248,13 @@ static enum lf_status interrupt_action(struct lf_jobs *jobs, const struct lf_job
                    (long long)job->id, job->step);
 }
 
+/* It ends badly, and its workflow task must not stay in progress. Only a person whom the cloud's refusal has
+ * been shown may leave it so. */
+static bool is_settling(const struct lf_job *job)
+{
+    return lf_job_text(job, LF_JOB_FAILURE) && !lf_job_state_final(job->state) && job->state != LF_JOB_HELD;
+}
+
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
                               struct lf_error *err)
 {
@@ -246,6 +264,13 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
+    if (is_settling(&job)) {
+        status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
+                         "job %lld is ending already: first it sets its workflow task to failed in "
+                         "Benchling, and it tries until it can",
+                         (long long)id);
+        return put_down(jobs, &job, status, who, text, err);
+    }
     if (job.state == LF_JOB_RUNNING) {
         status = interrupt_action(jobs, &job, err);
         if (status == LF_OK)
@@ -260,6 +285,39 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     else /* also a job whose kind this version does not know */
         job__end_badly(lf_job_kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
     return put_down(jobs, &job, status, who, text, err);
+}
+
+/* The bench looks for the sign right now: what it runs is stopped, and the sign counts as given. */
+static enum lf_status sign_while_it_looks(struct lf_jobs *jobs, const struct lf_job *job,
+                                          struct job_bench *bench, const char *who, struct lf_error *err)
+{
+    enum lf_status status = interrupt_action(jobs, job, err);
+    if (status != LF_OK)
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                       "%s is looking for the sample right now; try it in a moment", job->instrument);
+    bench->started = job->id;
+    return lf_journal_history_add(jobs->journal, job->id, who, "start: its sample is on the instrument", err);
+}
+
+enum lf_status lf_jobs_begin(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
+{
+    struct lf_job job;
+    enum lf_status status = take_up(jobs, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    struct job_bench *bench = job__bench(jobs, job.instrument);
+    if (bench && job.state == LF_JOB_RUNNING && job.turn == LF_TURN_WANTED && !strcmp(job.step, "turn")) {
+        status = sign_while_it_looks(jobs, &job, bench, who, err);
+        lf_job_free(&job);
+        return lf_journal_end(jobs->journal, status, err);
+    }
+    if (!bench || !job__awaits_sign(&job))
+        status = not_now(&job, "started: only a task that waits for its sample can be", err);
+    else
+        status = lf_job_set_int(&job, LF_JOB_SIGNED, bench->runs, err);
+    if (status == LF_OK)
+        job__set_state(&job, LF_JOB_READY, LF_CLASS_NONE, NULL);
+    return put_down(jobs, &job, status, who, "start: its sample is on the instrument", err);
 }
 
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,

@@ -41,6 +41,7 @@ static const struct ways *ways_on(const struct lf_job *job)
 {
     static const struct ways
         none = {"", {0}},
+        sample = {"start: its sample is on the instrument; cancel", {"start", "cancel"}},
         wait = {"continues on its own; retry: run the step now; cancel", {"retry", "cancel"}},
         over = {"retry: run the step again", {"retry"}},
         doubt = {"confirm: it happened; retry: it did not; cancel", {"confirm", "retry", "cancel"}},
@@ -54,7 +55,7 @@ static const struct ways *ways_on(const struct lf_job *job)
                {"retry", "confirm", "cancel"}},
         reported = {"to run it again, set the workflow task back in Benchling", {0}};
     if (job->state == LF_JOB_WAITING)
-        return &wait;
+        return job__awaits_sign(job) ? &sample : &wait;
     if (job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED)
         return job__cloud_knows_failure(job) ? &reported : &over;
     if (job->state != LF_JOB_HELD)
@@ -125,12 +126,20 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
                 && lf_json_set_time(report, "not_after", job->expires_ms);
     if (good && job->class != LF_CLASS_NONE)
         good = lf_json_set_text(report, "class", lf_class_name(job->class));
-    if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED))
+    if (good
+        && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED
+            || job__awaits_sign(job)))
         good = add_ways(report, job);
     if (good && job->state == LF_JOB_DONE && lf_job_json(job, LF_JOB_CAPTURES))
         good = lf_json_set(report, "values", cJSON_Duplicate(lf_job_json(job, LF_JOB_CAPTURES), true));
     if (good && !lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_END))
         good = lf_json_set_text(report, "ending", lf_job_text(job, LF_JOB_END));
+    char waits[LF_ERROR_TEXT];
+    job__waits_for(jobs, job, waits, sizeof waits);
+    if (good && *waits)
+        good = lf_json_set_text(report, "waits_for", waits);
+    if (good && job->state == LF_JOB_WAITING && job->due_mono < LF_NEVER)
+        good = lf_json_set_time(report, "next_try", lf_clock_wall_ms() + lf_deadline_left(job->due_mono));
     if (good && job->state == LF_JOB_WAITING)
         good = lf_json_set_int(report, "again_in_ms", lf_deadline_left(job->due_mono));
     if (good && verbose)

@@ -204,6 +204,8 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
     LF_FAILPOINT("act.acted");
+    if (action.kind == LF_ACTION_RUN && (status == LF_OK || err->class != LF_TRANSIENT))
+        job__has_run(work);
     /* Any other class means that the instrument did nothing, or nothing that a repeat would do twice. */
     if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
         job->acting = false;
@@ -369,6 +371,7 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
         log_state(job);
     else if (*history && !silent)
         lf_log_info(*job->instrument ? job->instrument : "jobs", "job %lld: %s", (long long)job->id, history);
+    job__breaker(&work, step, status, &err);
     LF_FAILPOINT("step.done");
     save_state(jobs, job, silent ? NULL : history);
     LF_FAILPOINT("step.kept");

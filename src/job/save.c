@@ -47,6 +47,15 @@ void job__changed(struct lf_jobs *jobs, const struct lf_job *job, enum lf_turn h
     job__reported(jobs);
 }
 
+/* The instrument is held from now on, or no longer. */
+static enum lf_status report_holder(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
+{
+    struct lf_instrument *instrument = job->state != LF_JOB_RUNNING
+                                           ? lf_jobs_instrument(jobs, job->instrument)
+                                           : NULL;
+    return instrument ? job__report_instrument(jobs, instrument, err) : LF_OK;
+}
+
 enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                          struct lf_error *err)
 {
@@ -65,6 +74,8 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
         status = job__report(jobs, job, err);
     if (status == LF_OK)
         status = job__report_end(jobs, job, err);
+    if (status == LF_OK && (had == LF_TURN_DOUBT || job->turn == LF_TURN_DOUBT))
+        status = report_holder(jobs, job, err);
     if (status == LF_OK && (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED))
         status = job__spool_drop(jobs, job, err);
     job__changed(jobs, job, had);

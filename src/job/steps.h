@@ -18,6 +18,17 @@
 
 enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256, INPUTS_MAX = 64, NEEDS_MAX = 3 };
 
+/* What the jobs of one instrument share; lost at a restart. */
+struct job_bench {
+    struct {           /* how often jobs failed alike, one after the other; guarded by breaker_mutex */
+        char kind[64]; /* step, status and class of the failure */
+        int64_t job;   /* the last that failed */
+        int count;
+    } breaker;
+    _Atomic int64_t runs;    /* counts procedures that have run, from a random number on */
+    _Atomic int64_t started; /* the job whose sign a person has given while it looked for one */
+};
+
 struct lf_jobs {
     struct lf_jobs_options options;
     const struct lf_config *config;
@@ -27,6 +38,8 @@ struct lf_jobs {
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
     bool first[INSTRUMENTS_MAX]; /* the instrument has never been connected before; its bench thread's */
     size_t instrument_count;
+    struct lf_mutex breaker_mutex;
+    struct job_bench benches[INSTRUMENTS_MAX]; /* of the instrument with the same index */
     atomic_bool unreported; /* a report about an instrument could not be queued; a courier queues it */
     struct lf_worker couriers[COURIERS_MAX];
     int courier_count;
@@ -123,6 +136,8 @@ void job__bulk_end(struct lf_jobs *jobs);
 
 /* report.c: the job has ended, and its workflow task was set to failed. */
 bool job__cloud_knows_failure(const struct lf_job *job);
+/* It waits for a person to put its sample on the instrument. */
+bool job__awaits_sign(const struct lf_job *job);
 /* Held as a result that is not attached yet, by itself or by a job with the same content: a person can assign
  * it to a run. */
 bool job__can_assign(const struct lf_job *job);
@@ -166,6 +181,29 @@ enum lf_status job__unchecked(struct lf_job *job, struct lf_error *err);
 /* results.c: an instrument was added, is connected, or is not. */
 enum lf_status job__results_added(struct lf_jobs *jobs, size_t index, struct lf_error *err);
 void job__results_connected(struct lf_jobs *jobs, const struct lf_instrument *instrument, bool connected);
+
+/* waits.c: what a job that does not move waits for; "" if it moves or has ended. */
+void job__waits_for(struct lf_jobs *jobs, const struct lf_job *job, char *text, size_t size);
+
+/* breaker.c: notes how a step ended; may pause the instrument. Before the job is saved. */
+void job__breaker(const struct job_work *work, const struct job_step *step, enum lf_status status,
+                  const struct lf_error *err);
+
+/* superseded.c: cancels jobs that would bring an older file of the same generator to the instrument. */
+enum lf_status job__withdraw_older(struct job_work *work, struct lf_error *err);
+/* Tells people if the instrument got an older file of the same generator before. */
+enum lf_status job__name_superseded(struct job_work *work, struct lf_error *err);
+
+/* jobs.c: NULL: there is no such instrument. */
+struct job_bench *job__bench(struct lf_jobs *jobs, const char *instrument);
+
+/* sign.c: waits until a person has changed the sample of a task. LF_OK, with what follows: it is there, or
+ * the job waits for it. */
+enum lf_status job__await_sign(struct job_work *work, struct lf_error *err);
+/* False: something else has run on the instrument since the sample was put there. */
+bool job__sample_is_there(const struct job_work *work);
+/* A procedure has run, or may have: the next task needs another sample. */
+void job__has_run(struct job_work *work);
 
 /* procedure.c: the step that runs a procedure and keeps the captured values. */
 enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err);

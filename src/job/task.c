@@ -429,9 +429,9 @@ static const struct job_step steps[] = {
 };
 /* clang-format on */
 
-static const char *const settings[] = {"procedure",    "inputs",      "outputs",       "only_agent",
-                                       "claim_status", "done_status", "failed_status", "report",
-                                       "run_field",    NULL};
+static const char *const settings[] =
+    {"procedure", "inputs",    "outputs", "only_agent", "claim_status", "done_status", "failed_status",
+     "report",    "run_field", "start",   NULL};
 
 /* The type of a status is the same for all agents, and so is the schema that they all work on. */
 static const char *const selectors[] = {"detail.workflowTask.fields", "detail.workflowTask.assignee",

@@ -46,8 +46,10 @@ void job__place(struct lf_job *job)
 
 enum lf_status job__take_turn(struct job_work *work, struct lf_error *err)
 {
-    (void)err;
     const struct job_step *look = step_that_looks(lf_job_kind_find(work->job->kind));
+    enum lf_status status = job__await_sign(work, err);
+    if (status != LF_OK || work->follow != FOLLOW_NEXT)
+        return status;
     if (lf_job_bool(work->job, LF_JOB_UNCHECKED))
         return job__go(work, look[1].name, "goes on without a look at Benchling, as a person decided");
     return LF_OK;
@@ -57,15 +59,18 @@ bool job__looked(struct job_work *work)
 {
     struct lf_job *job = work->job;
     int64_t looked = job->looked_mono;
-    if (!job__must_look(job) || lf_job_bool(job, LF_JOB_UNCHECKED))
+    bool there = job__sample_is_there(work);
+    if (there && (!job__must_look(job) || lf_job_bool(job, LF_JOB_UNCHECKED)))
         return true;
-    if (looked && looked > lf_instrument_steady_since(work->instrument)
+    if (there && looked && looked > lf_instrument_steady_since(work->instrument)
         && lf_clock_mono_ms() - looked <= LOOK_FRESH_MS)
         return true;
     job->looked_mono = 0;
     job__go(work, "turn", "%s",
-            looked ? "the last look at Benchling is too old, or the instrument was away since: looking again"
-                   : "");
+            !there ? "something else has run on the instrument since its sample was put there"
+            : looked
+                ? "the last look at Benchling is too old, or the instrument was away since: looking again"
+                : "");
     return false;
 }
 

@@ -60,6 +60,8 @@ struct lf_job;
     X(CLAIMING, "claiming", BOOL, "about to claim the workflow task")                                        \
     X(CLAIM_STATUS, "claim_status", TEXT, "id of the status that marks it as ours")                          \
     X(CLAIMED, "claimed", BOOL, "the workflow task is ours")                                                 \
+    X(SIGNED, "signed", INT,                                                                                 \
+      "its sample lies on the instrument: how often that had run when it was put there")                     \
     X(UNCHECKED, "unchecked", BOOL, "a person wants it to act once without a look at Benchling")             \
     X(CAPTURES, "captures", JSON, "list of values that the procedure captured")                              \
     X(SUMMARY, "summary", TEXT, "the captured values in one line")                                           \

@@ -211,19 +211,9 @@ enum lf_status lf_journal_job_answers(struct lf_journal *journal, const char *in
     return read != LF_OK ? read : status;
 }
 
-enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
-                                   void (*each)(void *context, const struct lf_job *job), void *context,
-                                   struct lf_error *err)
+static enum lf_status read_each(struct query query, void (*each)(void *context, const struct lf_job *job),
+                                void *context, struct lf_error *err)
 {
-    bool open = filter->state && !strcmp(filter->state, "open");
-    struct query query = journal__query(
-        journal,
-        "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "
-        "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
-        "AND (?6 = 0 OR state IN (" OPEN_STATES ")) "
-        "AND (?7 = 0 OR json_extract(facts, '$." LF_NAME_FAILING_SINCE "') <= ?7) ORDER BY id DESC LIMIT ?5",
-        "tttiiii", open ? NULL : filter->state, filter->kind, filter->instrument, filter->before,
-        (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open, filter->failing_before_ms);
     enum lf_status read = LF_OK;
     while (read == LF_OK && journal__query_row(&query)) {
         struct lf_job job;
@@ -235,6 +225,34 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
     }
     enum lf_status status = journal__query_end(&query, err);
     return read != LF_OK ? read : status;
+}
+
+enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
+                                   void (*each)(void *context, const struct lf_job *job), void *context,
+                                   struct lf_error *err)
+{
+    bool open = filter->state && !strcmp(filter->state, "open");
+    return read_each(
+        journal__query(journal,
+                       "SELECT " JOB_COLUMNS
+                       " FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "
+                       "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
+                       "AND (?6 = 0 OR state IN (" OPEN_STATES ")) ORDER BY id DESC LIMIT ?5",
+                       "tttiii", open ? NULL : filter->state, filter->kind, filter->instrument,
+                       filter->before, (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open),
+        each, context, err);
+}
+
+enum lf_status lf_journal_job_list_keys(struct lf_journal *journal, const char *prefix,
+                                        void (*each)(void *context, const struct lf_job *job), void *context,
+                                        struct lf_error *err)
+{
+    /* '}' follows '|'. */
+    return read_each(journal__query(journal,
+                                    "SELECT " JOB_COLUMNS " FROM job WHERE key >= ?1 AND key < substr(?1, 1, "
+                                    "length(?1) - 1) || '}' ORDER BY id",
+                                    "t", prefix),
+                     each, context, err);
 }
 
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
@@ -294,6 +312,16 @@ int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrume
                        "LIMIT 1",
                        "t", instrument);
     return job;
+}
+
+bool lf_journal_job_has_acted(struct lf_journal *journal, const char *instrument, const char *kind)
+{
+    int64_t acted = 1; /* if it cannot be read */
+    journal__query_int(journal, &acted, &(struct lf_error){0},
+                       "SELECT EXISTS (SELECT 1 FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = "
+                       "'done' OR (expires_ms <> 0 AND expires_mono = 0)))",
+                       "tt", instrument, kind);
+    return acted != 0;
 }
 
 /* When the next waiting job is due. One that is due already waits for another job, and is woken when that

@@ -255,6 +255,10 @@ struct lf_job_filter {
 enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
                                    void (*each)(void *context, const struct lf_job *job), void *context,
                                    struct lf_error *err);
+/* Those whose key begins with `prefix`, which ends with '|'. */
+enum lf_status lf_journal_job_list_keys(struct lf_journal *journal, const char *prefix,
+                                        void (*each)(void *context, const struct lf_job *job), void *context,
+                                        struct lf_error *err);
 /* {"ready": 1, "held": 2, ...}. Returns owned; NULL if they cannot be counted now. instrument NULL: all. */
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
@@ -269,6 +273,8 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
  */
 enum lf_status lf_journal_job_behind(struct lf_journal *journal, int64_t job, int64_t *other,
                                      enum lf_turn *turn, struct lf_error *err);
+/* A job of that kind has acted on the instrument, as far as the journal knows. */
+bool lf_journal_job_has_acted(struct lf_journal *journal, const char *instrument, const char *kind);
 /* The held job whose action is in doubt and that stops the instrument; 0: none, or it cannot be read. */
 int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrument);
 /* The number of the newest job there ever was, pruned ones included; 0: none. */

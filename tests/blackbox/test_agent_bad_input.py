@@ -250,7 +250,7 @@ class Instruments(WithLab):
         lab.start_all(hamilton=None, balance=("--weight", "7.5"))
         lab.balance("fault chatter=1")
         task = lab.new_task()
-        lab.until("it is at the balance", lambda: [job for job in lab.jobs() if job["step"] in ("run", "settle")])
+        lab.until("it is at the balance", lambda: [job for job in lab.jobs() if job["step"] in ("turn", "run", "settle")])
         lab.balance("clear")
         lab.until("it is done", lambda: lab.task_status(task) == "COMPLETED")
         self.assertEqual([output["Mass"] for output in lab.outputs(task)], [7.5])

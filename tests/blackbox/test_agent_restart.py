@@ -140,7 +140,7 @@ class Unplugged(Exactly):
         lab.balance("unplug")
         lab.until("it is noticed", lambda: self.state("balance-1") == "offline")
         task = lab.new_task()
-        lab.until("the task waits", lambda: [job for job in lab.jobs() if job["step"] == "run"])
+        lab.until("the task waits", lambda: [job for job in lab.jobs() if job["step"] == "turn"])
         lab.balance("plug")
         lab.wait_job("task")
         self.assertEqual(lab.outputs(task), [{"Mass": 4, "Unit": "g"}])

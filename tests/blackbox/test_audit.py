@@ -101,7 +101,7 @@ class AuditTrail(WithLab):
         lab.ask("pause", instrument="hamilton-1", why="tips are changed")
         lab.generate()
         job = wait_until("a job", lambda: next(iter(lab.jobs()), None), SOON)
-        wait_until("it waits for its instrument", lambda: lab.job(job["id"])["step"] == "deliver", SOON)
+        wait_until("it waits for its instrument", lambda: lab.job(job["id"])["step"] == "turn", SOON)
         status, answer = lab.labferry("cancel", str(job["id"]), "--why", "plate was dropped")
         self.assertEqual(status, 0, answer)
         self.assertNotEqual(lab.labferry("retry", str(job["id"]))[0], 0)

@@ -17,7 +17,7 @@ SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
 SOON = 60  # seconds; generous, for loaded machines
 PROFILES = SOURCE / "etc/profiles"
 
-COMMANDS = ["status", "instruments", "jobs", "job", "events", "event", "send", "run", "ask", "retry", "confirm", "cancel", "assign", "acknowledge",
+COMMANDS = ["status", "instruments", "jobs", "job", "events", "event", "send", "run", "ask", "retry", "start", "confirm", "cancel", "assign", "acknowledge",
             "pause", "resume", "audit", "audit-verify", "help", "check", "match", "ports", "drivers", "profile-check", "profile-show",
             "profile-try", "audit-export", "journal-check", "journal-export"]
 
@@ -26,7 +26,7 @@ agent = { name = "bench-1"; site = "lab"; state_dir = "%(home)s/state"; socket =
 cloud = { tenant = "https://acme.benchling.com"; client_id = "x"; client_secret_file = "%(home)s/secret"; };
 link = { broker = "mqtt://127.0.0.1:1"; };
 instruments = ( { name = "balance-1"; driver = "line"; stream = "tcp:127.0.0.1:9"; profile = "mt-sics"; } );
-routes = ( { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; procedure = "weigh"; instrument = "balance-1"; } );
+routes = ( { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; start = "at-once"; procedure = "weigh"; instrument = "balance-1"; } );
 """
 
 

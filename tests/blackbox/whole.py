@@ -48,7 +48,7 @@ WORKLISTS = """\
 
 WEIGH = """\
     {
-        name = "weigh"; on = {on}; job = "task"; only_agent = true;
+        name = "weigh"; on = {on}; job = "task"; only_agent = true; start = "at-once";
         where = { workflowTask = { schema = { name = [ "Weigh sample" ]; }; status = { displayName = [ "To do" ]; }; }; };
         instrument = "balance-1"; procedure = "{procedure}"; outputs = { weight = "Mass"; unit = "Unit"; }; {weigh}
     }"""

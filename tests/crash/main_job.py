@@ -42,7 +42,7 @@ instruments = (
 );
 routes = (
     { name = "worklists"; on = "automationInputGenerator.completed"; job = "deliver"; instrument = "hamilton-1"; },
-    { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; instrument = "balance-1"; procedure = "tare-then-weigh";
+    { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; start = "at-once"; instrument = "balance-1"; procedure = "tare-then-weigh";
       outputs = { weight = "Mass"; unit = "Unit"; }; }
 );
 """

@@ -70,7 +70,7 @@ routes = (
         name = "weigh";
         on = "workflowTask.created";
         where = { workflowTask = { schema = { name = [ "Weigh sample" ]; }; status = { displayName = [ "To do" ]; }; }; };
-        job = "task"; only_agent = true;
+        job = "task"; only_agent = true; start = "at-once";
         instrument = "balance-1";
         procedure = "weigh";
         outputs = { weight = "Mass"; unit = "Unit"; };

@@ -160,7 +160,7 @@ class Journal(OnSmallDisks):
         (lab.home / "state/spool/job-3").write_bytes(b"the only copy")
         lab.start_agent()
         again = lab.until("the event came again", lambda: next(
-            (job for job in lab.jobs() if job["kind"] == "deliver" and job["state"] == "ready" and job["step"] == "deliver"), None))
+            (job for job in lab.jobs() if job["kind"] == "deliver" and job["state"] == "ready" and job["step"] == "turn"), None))
         self.stands_still()
         self.assertNotIn("second.csv", lab.worklists())
         self.assertIn("older copy", json.dumps(lab.ask("instruments")))
@@ -228,7 +228,7 @@ class Spool(OnSmallDisks):
         self.begin(hamilton=None)
         lab.ask("pause", instrument="hamilton-1")
         files = [lab.generate()]
-        return files, lab.until("it is fetched", lambda: next((j for j in lab.jobs() if j["step"] == "deliver"), None))
+        return files, lab.until("it is fetched", lambda: next((j for j in lab.jobs() if j["step"] == "turn"), None))
 
     def fetched_anew(self, files, job):
         self.lab.ask("resume", instrument="hamilton-1")

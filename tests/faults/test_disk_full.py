@@ -133,7 +133,7 @@ class Delivering(HeldBack):
         self.begin(hamilton=None)
         lab.ask("pause", instrument="hamilton-1")
         files = [lab.generate()]
-        lab.until("it is fetched", lambda: [j for j in lab.jobs() if j["step"] == "deliver"])
+        lab.until("it is fetched", lambda: [j for j in lab.jobs() if j["step"] == "turn"])
         self.disk.fill()
         try:
             lab.ask("resume", instrument="hamilton-1")
@@ -186,7 +186,7 @@ class Acting(OnSmallDisks):
         lab.balance("unplug")
         lab.until("it is noticed", lambda: lab.ask("instruments", instrument="balance-1")[0]["state"] == "offline")
         tasks = [lab.new_task()]
-        lab.until("it is to be run", lambda: [j for j in lab.jobs() if j["step"] == "run"])
+        lab.until("it is to be run", lambda: [j for j in lab.jobs() if j["step"] == "turn"])
         self.disk.fill()
         lab.balance("plug")
         self.status_says(FULL)

@@ -77,7 +77,7 @@ class Folders(WithLab):
         shutil.rmtree(self.inbox)
         lab.generate(name="late.csv", content="Sample\nlate\n")
         self.offline("worklists")
-        lab.until("it waits", lambda: [job for job in lab.jobs() if job["step"] == "deliver" and job["state"] in ("ready", "waiting")])
+        lab.until("it waits", lambda: [job for job in lab.jobs() if job["step"] in ("turn", "deliver") and job["state"] in ("ready", "waiting")])
         time.sleep(QUIET_S)
         self.assertFalse(self.inbox.exists(), "a missing folder may be a share that is not mounted: never created")
         self.inbox.mkdir()

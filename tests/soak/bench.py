@@ -35,10 +35,10 @@ instruments = (
 routes = (
     { name = "worklists"; on = "automationInputGenerator.completed"; job = "deliver"; instrument = "hamilton-1";
       where = { automationInputGenerator = { automationFileConfig = { name = [ "Hamilton worklist" ]; }; }; }; },
-    { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; instrument = "balance-1"; procedure = "tare-and-tell";
+    { name = "weigh"; on = "workflowTask.created"; job = "task"; only_agent = true; start = "at-once"; instrument = "balance-1"; procedure = "tare-and-tell";
       where = { workflowTask = { schema = { name = [ "Weigh sample" ]; }; }; };
       inputs = { sample = "Sample"; }; outputs = { weight = "Mass"; unit = "Unit"; }; },
-    { name = "measure"; on = "workflowTask.created"; job = "task"; only_agent = true; instrument = "meter-1"; procedure = "source-and-measure";
+    { name = "measure"; on = "workflowTask.created"; job = "task"; only_agent = true; start = "at-once"; instrument = "meter-1"; procedure = "source-and-measure";
       where = { workflowTask = { schema = { name = [ "Measure voltage" ]; }; }; };
       inputs = { sample = "Sample"; }; outputs = { weight = "Mass"; unit = "Unit"; }; }
 );

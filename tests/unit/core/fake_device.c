@@ -123,7 +123,7 @@ static enum lf_status fake_repeat(void *device, const struct lf_action *action, 
                                   struct lf_error *err)
 {
     struct fake_device *fake = device;
-    *repeat = fake->repeat;
+    *repeat = action->name && !strcmp(action->name, "changed") ? LF_SAFE : fake->repeat;
     if (fake->repeat_class)
         return lf_fail(err, LF_IO, fake->repeat_class, "it does not know");
     if (action->name && !strcmp(action->name, "unheard-of"))
@@ -131,10 +131,21 @@ static enum lf_status fake_repeat(void *device, const struct lf_action *action, 
     return LF_OK;
 }
 
+static const char *fake_sign(void *device, const struct lf_action *action)
+{
+    const struct fake_device *fake = device;
+    (void)action;
+    return fake->signs ? "changed" : NULL;
+}
+
 static enum lf_status fake_act(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                                struct lf_error *err)
 {
     struct fake_device *fake = device;
+    if (action->name && !strcmp(action->name, "changed")) {
+        fake->looks++;
+        return fake->unchanged ? lf_fail(err, LF_BUSY, LF_TRANSIENT, "the load is still there") : LF_OK;
+    }
     fake->acts++;
     while (fake->stuck)
         if (lf_sleep_until(lf_deadline_in(10), fake->host->cancel) == LF_CANCELLED) {
@@ -214,6 +225,7 @@ const struct lf_driver fake_driver = {
     .listen = fake_listen,
     .repeat = fake_repeat,
     .act = fake_act,
+    .sign = fake_sign,
     .verify = fake_verify,
     .take = fake_take,
     .archive = fake_archive,

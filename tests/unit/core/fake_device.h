@@ -22,6 +22,8 @@ struct fake_device {
     _Atomic(enum lf_class) act_class, verify_class;
     atomic_bool act_mute;                // act fails and leaves the error as it was
     _Atomic(enum lf_class) repeat_class; // of the error of repeat; 0: none
+    atomic_bool signs;                   // its procedures have the sign "changed"
+    atomic_bool unchanged;               // which does not show that the sample was changed
     _Atomic(const char *) identity;
     _Atomic(const char *) says;     // a value "weight" that act captures; NULL: none
     _Atomic(const char *) result;   // name of a result that listen finds, once
@@ -32,7 +34,7 @@ struct fake_device {
     _Atomic(const char *) original; // where it lies; NULL: its name says it
     _Atomic(int64_t) written_ms;    // when it was written; 0: the device does not know
     // What was done.
-    atomic_int connects, disconnects, acts, verifies, takes, files, open, listens;
+    atomic_int connects, disconnects, acts, looks, verifies, takes, files, open, listens;
 };
 
 extern const struct lf_driver fake_driver;

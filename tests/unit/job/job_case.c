@@ -135,8 +135,10 @@ int64_t case_deliver(struct job_case *c, const char *file)
 int64_t case_task(struct job_case *c, const char *route)
 {
     struct lf_job job = {.kind = (char *)"task", .route = (char *)route, .step = "check"};
-    return add(c, &job, "task|1",
-               "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
+    char key[40];
+    static int tasks;
+    snprintf(key, sizeof key, "task|%d", ++tasks);
+    return add(c, &job, key, "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
 }
 
 int64_t case_run(struct job_case *c, const char *procedure)
@@ -192,6 +194,7 @@ static void complete(struct job_case *c, const char *wake)
     int64_t woken;
     lf_journal_job_wake(c->journal, wake, &woken, UNIT_ERROR);
     lf_jobs_kick(c->jobs);
+    lf_instrument_kick(c->robot);
 }
 
 bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)

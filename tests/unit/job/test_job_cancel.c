@@ -127,8 +127,28 @@ static void cancel_not_kept(void)
     case_close(&c);
 }
 
+/* The task stays in progress in Benchling until the job has set it to failed. */
+static void cancelled_twice(void)
+{
+    case_open(&c);
+    case_act_fails(&c, LF_NEEDS_PERSON);
+    case_start(&c);
+    int64_t id = case_task(&c, "weigh");
+    NEED(case_becomes(&c, id, LF_JOB_HELD));
+    fake_cloud_fail("set_task_status", 1000, false, LF_TIMEOUT, LF_TRANSIENT);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", &err), LF_OK);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "now!", "maria", &err), LF_REFUSED);
+    CHECK_HAS(err.text, "ending already");
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    case_minute_passes(&c);
+    CHECK(case_says(&c, id, LF_JOB_CANCELLED, "pan is broken"));
+    CHECK_STR(fake_cloud.task_status, "st_FAILED");
+    case_close(&c);
+}
+
 UNIT_TESTS(
-    "job, cancel",
+    "job, cancel", {"a second cancel does not leave the workflow task in progress", cancelled_twice},
     {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
      cancelled_at_a_courier},
     {"a cancel of what runs is noted for the next start; rolled back it stops nothing on the instrument",

@@ -22,7 +22,7 @@ static int64_t first, id; /* the first and the newest job */
 
 static void retried(void)
 {
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
 }
 
 static void fixed_and_retried(void)
@@ -83,7 +83,7 @@ static void not_assigned_but_retried(void)
 
 static void first_retried(void)
 {
-    CHECK_INT(lf_jobs_retry(c.jobs, first, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, first, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, first, LF_JOB_DONE));
 }
 
@@ -514,7 +514,7 @@ static void same_content_held(void)
     lf_job_free(&job);
     CHECK_INT(lf_jobs_assign(c.jobs, id, "run_2", NULL, "maria", &err), LF_REFUSED);
     c.device->file_status = LF_OK;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 1);
     CHECK_STR(case_fact(&c, id, "run"), "run_1");

@@ -218,7 +218,7 @@ static void two_deliveries(void)
     CHECK(case_becomes(&c, two, LF_JOB_HELD));
     CHECK_INT(lf_jobs_assign(c.jobs, one, "run_1", NULL, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, one, LF_JOB_DONE));
-    CHECK_INT(lf_jobs_retry(c.jobs, two, false, "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, two, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, two, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, two, "run"), "run_2");
     /* And none for a third. */
@@ -257,7 +257,7 @@ static void earlier_result_first(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "decide on that one first");
     CHECK_INT(lf_jobs_cancel(c.jobs, early, "", "maria", UNIT_ERROR), LF_OK);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }

@@ -92,7 +92,7 @@ static void retried_by_a_person(void)
 {
     int64_t id = killed(LF_VERDICT_UNKNOWN, LF_OK, LF_CLASS_NONE);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK(core_history_has(c.journal, id, "retry"));
@@ -106,8 +106,8 @@ static void retry_while_it_waits_keeps_the_doubt(void)
     for (int looks = 1; looks < 5; looks++) {
         NEED(fake_reached(&c.device->verifies, looks));
         NEED(case_becomes(&c, id, LF_JOB_WAITING));
-        lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR); /* refused if it looks on its own right now */
-        UNIT_TIME_PASSES(60000);                              /* it connects again */
+        lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR); /* refused if it looks on its own right now */
+        UNIT_TIME_PASSES(60000);                       /* it connects again */
     }
     CHECK_INT(c.device->acts, 0);
     c.device->verdict = LF_VERDICT_DONE;
@@ -378,7 +378,7 @@ static void not_stored_yet(void)
     CHECK(case_becomes(&c, id, LF_JOB_WAITING));
     CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 0);
     fake_cloud.upload_status = "COMPLETE";
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }

@@ -109,7 +109,7 @@ static void in_doubt_not_assigned(void)
     CHECK(case_becomes(&c, result - 1, LF_JOB_DONE));
     CHECK(case_becomes(&c, result, LF_JOB_HELD));
     CHECK_INT(lf_jobs_assign(c.jobs, result, "run_7", NULL, "maria", &err), LF_REFUSED);
-    CHECK_INT(lf_jobs_retry(c.jobs, result, false, "maria", &err), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, result, "maria", &err), LF_OK);
     CHECK(case_becomes(&c, result, LF_JOB_DONE));
     CHECK_INT(fake_cloud.created, 1);
     case_close(&c);
@@ -157,7 +157,7 @@ static void task_held(void)
     CHECK(case_says(&c, task, LF_JOB_HELD, row->says));
     CHECK_INT(c.device->acts, 0);
     fake_cloud.no_run = false;
-    CHECK_INT(lf_jobs_retry(c.jobs, task, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, task, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, task, row->retried));
     CHECK_INT(c.device->acts, row->retried == LF_JOB_DONE ? 1 : 0);
     case_close(&c);

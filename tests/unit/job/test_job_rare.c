@@ -232,7 +232,7 @@ static void not_there(void)
 static void there_after_all(int64_t id)
 {
     c.device->verdict = LF_VERDICT_DONE;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
 }
 
 static void cloud_away(void)
@@ -378,7 +378,7 @@ static void damaged_row(void)
 static void no_such_job(void)
 {
     begin();
-    CHECK_INT(lf_jobs_retry(c.jobs, 999, false, "test", &err), LF_NOT_FOUND);
+    CHECK_INT(lf_jobs_retry(c.jobs, 999, "test", &err), LF_NOT_FOUND);
     CHECK_INT(lf_jobs_confirm(c.jobs, 999, NULL, "test", &err), LF_NOT_FOUND);
     CHECK_INT(lf_jobs_cancel(c.jobs, 999, NULL, "test", &err), LF_NOT_FOUND);
     CHECK_INT(lf_jobs_assign(c.jobs, 999, "run_1", NULL, "test", &err), LF_NOT_FOUND);
@@ -392,7 +392,7 @@ static void journal_gone(void)
     core_move_journal(true);
     CHECK_INT(send_file(), 0);
     CHECK_HAS(err.text, "is gone");
-    CHECK_INT(lf_jobs_retry(c.jobs, 1, false, "test", &err), LF_IO);
+    CHECK_INT(lf_jobs_retry(c.jobs, 1, "test", &err), LF_IO);
     CHECK_INT(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &(int64_t){0}, &err), LF_IO);
     CHECK_INT(core_spool_bytes(), 5); /* swept at the next start */
     core_move_journal(false);
@@ -494,7 +494,7 @@ static void expired_and_wanted(void)
     case_save(&c, &job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
@@ -517,7 +517,7 @@ static void not_noted_not_done(void)
     lf_job_free(&job);
     CHECK_INT(c.device->acts, 0);
     core_sql("DROP TRIGGER no");
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
@@ -531,7 +531,7 @@ static void retry_starts_over(void)
     job.state = LF_JOB_HELD;
     job.attempt = 7; /* the next failure would wait for long */
     case_save(&c, &job);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     job = core_job(c.journal, id);
     CHECK_INT(job.state, LF_JOB_READY);
     CHECK_INT(job.attempt, 0);
@@ -583,7 +583,7 @@ static void error_file_in_the_way(void)
     CHECK_HAS(case_note(&c, id), "cannot create");
     CHECK_HAS(case_note(&c, id), path);
     NEED(rmdir(path) == 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id, "error_file"), path);
     case_close(&c);

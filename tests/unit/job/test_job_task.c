@@ -109,7 +109,7 @@ static void tasks(void)
     }
     fake_cloud.refused_transition = NULL;
     if (row->then == RETRIED)
-        CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_OK);
+        CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     if (row->then == CANCELLED)
         CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_says(&c, id, row->end.state, row->end.says));
@@ -122,7 +122,7 @@ static void tasks(void)
     /* Benchling knows of the failure, so a retry here would not change the task there. */
     if (!strcmp(row->end.task_status, "st_FAILED")) {
         struct lf_job job = core_job(c.journal, id);
-        CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_REFUSED);
+        CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_REFUSED);
         CHECK_HAS(lf_job_help(&job), row->end.state == LF_JOB_FAILED ? "set the workflow task back" : "");
         lf_job_free(&job);
     }
@@ -157,12 +157,11 @@ static void report_answer_lost_and_changed(void)
     cJSON *made = cJSON_GetArrayItem(fake_cloud.outputs, 0);
     lf_json_set(made, "fields", cJSON_Parse("{\"weight\":{\"value\":99}}"));
     pthread_mutex_unlock(&fake_cloud.mutex);
-    lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR);
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "out_1");
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR),
-              LF_OK); /* a person says: it is not this one */
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK); /* a person says: it is not this one */
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 2);
     CHECK_INT(c.device->acts, 1);
@@ -216,7 +215,7 @@ static void outputs_of_others(void)
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     if (row->meanwhile)
         row->meanwhile();
-    lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR); /* refused if it looks on its own right now */
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR); /* refused if it looks on its own right now */
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id, "output"), "out_1");
     CHECK_INT(fake_cloud.written, 1);
@@ -234,7 +233,7 @@ static void expired_in_progress(void)
     UNIT_TIME_PASSES(3600000);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
     CHECK_STR(fake_cloud.task_status, "st_FAILED");
-    CHECK_INT(lf_jobs_retry(c.jobs, id, false, "test", UNIT_ERROR), LF_REFUSED);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_REFUSED);
     case_close(&c);
 }
 

@@ -2,6 +2,10 @@
 #include "job_case.h"
 
 #include "base/clock.h"
+#include "journal/concern.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static struct job_case c;
 
@@ -94,7 +98,8 @@ static void waits_for_the_cloud(void)
 static void unchecked(void)
 {
     cloud_away();
-    CHECK_INT(lf_jobs_retry(c.jobs, 1, true, "maria", UNIT_ERROR), LF_OK);
+    NEED(case_becomes(&c, 1, LF_JOB_WAITING)); /* it may be looking right now */
+    CHECK_INT(lf_jobs_retry_unchecked(c.jobs, 1, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, 1, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK(core_history_has(c.journal, 1, "--unchecked"));
@@ -108,7 +113,7 @@ static void unchecked_too_early(void)
     fake_cloud_fail("get_generator", 1000, false, LF_TIMEOUT, LF_TRANSIENT);
     int64_t id = case_deliver(&c, "file_1");
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    CHECK_INT(lf_jobs_retry(c.jobs, id, true, "maria", &err), LF_REFUSED);
+    CHECK_INT(lf_jobs_retry_unchecked(c.jobs, id, "maria", &err), LF_REFUSED);
     CHECK_HAS(err.text, "is at resolve");
     case_close(&c);
 }
@@ -168,7 +173,7 @@ static void doubt_stops_the_instrument(void)
     if (row->answer == CONFIRMED)
         CHECK_INT(lf_jobs_confirm(c.jobs, first, NULL, "maria", UNIT_ERROR), LF_OK);
     if (row->answer == RETRIED)
-        CHECK_INT(lf_jobs_retry(c.jobs, first, false, "maria", UNIT_ERROR), LF_OK);
+        CHECK_INT(lf_jobs_retry(c.jobs, first, "maria", UNIT_ERROR), LF_OK);
     if (row->answer == CANCELLED)
         CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, sent, LF_JOB_DONE));
@@ -178,15 +183,178 @@ static void doubt_stops_the_instrument(void)
     case_close(&c);
 }
 
-UNIT_TESTS("whose turn it is at an instrument",
-           {"a worklist that is superseded while it waits is not delivered, the new one is",
-            superseded_while_paused},
-           {"a task that a person ends while it waits is not done, and keeps its status",
-            task_ended_while_paused},
-           {"a claimed task that a person ends is not done, and keeps its status", claimed_task_ended},
-           {"while the cloud cannot be asked, a worklist waits and says so", waits_for_the_cloud},
-           {"a person may let a job act without a look, once", unchecked},
-           {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
-           {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
-            first_holds_up_the_second},
-           UNIT_ROWS(answers, doubt_stops_the_instrument))
+/* ---- the sample ---- */
+
+/* One task is done: its sample lies on the instrument. */
+static int64_t second_task(void)
+{
+    case_open(&c);
+    c.device->signs = true;
+    c.device->says = "12.340";
+    c.device->unchanged = true;
+    case_start(&c);
+    NEED(case_becomes(&c, case_task(&c, "weigh"), LF_JOB_DONE)); /* the first of all needs no sign */
+    fake_set(&fake_cloud.task_status, "st_TODO");
+    int64_t id = case_task(&c, "weigh");
+    CHECK(case_says(&c, id, LF_JOB_WAITING, "put the sample of T-1 (sample S-1) on robot"));
+    CHECK_HAS(case_note(&c, id), "labferry start 2");
+    case_minute_passes(&c);
+    CHECK_INT(c.device->acts, 1);
+    CHECK_STR(fake_cloud.task_status, "st_TODO"); /* not claimed before its turn */
+    return id;
+}
+
+static void the_instrument_shows_it(void)
+{
+    int64_t id = second_task();
+    c.device->unchanged = false;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 2);
+    case_close(&c);
+}
+
+static void a_person_says_so(void)
+{
+    struct lf_error err = {0};
+    int64_t id = second_task();
+    CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 2);
+    CHECK(core_history_has(c.journal, id, "start"));
+    CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", &err), LF_REFUSED);
+    case_close(&c);
+}
+
+/* Whoever works at the instrument by hand is not held up by what waits for them. */
+static void own_runs_pass(void)
+{
+    int64_t id = second_task();
+    CHECK(case_becomes(&c, case_run(&c, "tare"), LF_JOB_DONE));
+    CHECK(case_becomes(&c, id, LF_JOB_WAITING));
+    case_close(&c);
+}
+
+/* ---- a newer file ---- */
+
+static void withdrawn(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "test");
+    int64_t old = case_deliver(&c, "file_1");
+    NEED(case_reaches(&c, old, "turn"));
+    fake_set(&fake_cloud.file, "file_2");
+    int64_t new = case_deliver(&c, "file_2");
+    CHECK(case_says(&c, old, LF_JOB_CANCELLED, "withdrawn: job 2 brings plate.csv"));
+    lf_instrument_resume(c.robot);
+    CHECK(case_becomes(&c, new, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static char concern[1000];
+
+static void note_concern(void *context, const struct lf_concern *it)
+{
+    (void)context;
+    snprintf(concern, sizeof concern, "%s: %s", it->source, it->text);
+}
+
+static void older_lies_there(void)
+{
+    begin();
+    int64_t old = case_deliver(&c, "file_1");
+    NEED(case_becomes(&c, old, LF_JOB_DONE));
+    fake_set(&fake_cloud.file_name, "plate-2.csv");
+    fake_set(&fake_cloud.file, "file_2");
+    int64_t new = case_deliver(&c, "file_2");
+    CHECK(case_becomes(&c, new, LF_JOB_DONE));
+    *concern = '\0';
+    NEED(lf_journal_concern_list(c.journal, note_concern, NULL, UNIT_ERROR) == LF_OK);
+    CHECK_HAS(concern, "instrument/robot: plate.csv (job 1)");
+    CHECK_HAS(concern, "before plate-2.csv (job 2)");
+    CHECK(core_history_has(c.journal, old, "plate-2.csv"));
+    case_close(&c);
+}
+
+/* ---- the breaker ---- */
+
+static void three_alike(void)
+{
+    begin();
+    case_act_fails(&c, LF_PERMANENT);
+    int64_t ids[5];
+    for (int i = 0; i < 5; i++)
+        ids[i] = case_run(&c, "weigh");
+    for (int i = 0; i < 3; i++)
+        CHECK(case_becomes(&c, ids[i], LF_JOB_FAILED));
+    case_act_fails(&c, LF_CLASS_NONE);
+    cJSON *info = lf_instrument_info(c.robot, NULL);
+    CHECK_STR(lf_json_text(info, "state"), "paused");
+    CHECK_HAS(lf_json_text_or(info, "note", ""), "3 jobs in a row failed alike at run");
+    CHECK_HAS(lf_json_text_or(info, "note", ""), "the device says no");
+    cJSON_Delete(info);
+    CHECK_INT(c.device->acts, 3);
+    lf_instrument_resume(c.robot);
+    CHECK(case_becomes(&c, ids[4], LF_JOB_DONE));
+    case_close(&c);
+}
+
+/* ---- what people are told ---- */
+
+static bool waits_for(int64_t id, const char *text)
+{
+    struct lf_job job = core_job(c.journal, id);
+    cJSON *report = lf_job_to_json(c.jobs, &job, false);
+    bool there = strstr(lf_json_text_or(report, "waits_for", ""), text) != NULL;
+    if (!there)
+        printf("\n      job %lld waits for: %s", (long long)id,
+               lf_json_text_or(report, "waits_for", "nothing"));
+    cJSON_Delete(report);
+    lf_job_free(&job);
+    return there;
+}
+
+static void says_what_it_waits_for(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "changing tips");
+    int64_t first = case_run(&c, "weigh"), second = case_run(&c, "weigh");
+    CHECK(waits_for(first, "robot, which is paused (changing tips)"));
+    c.device->repeat = LF_ONCE;
+    case_act_fails(&c, LF_UNKNOWN_OUTCOME);
+    lf_instrument_resume(c.robot);
+    NEED(case_becomes(&c, first, LF_JOB_HELD));
+    CHECK(waits_for(first, "a person"));
+    CHECK(waits_for(second, "robot, which job 1 holds"));
+    cJSON *info = lf_instrument_info(c.robot, NULL);
+    CHECK_STR(lf_json_text(info, "state"), "held");
+    CHECK_INT(lf_json_int(info, "held_by", 0), first);
+    cJSON_Delete(info);
+    case_act_fails(&c, LF_TRANSIENT);
+    CHECK_INT(lf_jobs_retry(c.jobs, first, "maria", UNIT_ERROR), LF_OK);
+    NEED(case_becomes(&c, first, LF_JOB_WAITING));
+    CHECK(waits_for(first, "robot"));
+    CHECK(waits_for(second, "robot, where job 1 comes first"));
+    case_close(&c);
+}
+
+UNIT_TESTS(
+    "whose turn it is at an instrument",
+    {"a worklist that is superseded while it waits is not delivered, the new one is",
+     superseded_while_paused},
+    {"a task that a person ends while it waits is not done, and keeps its status", task_ended_while_paused},
+    {"a claimed task that a person ends is not done, and keeps its status", claimed_task_ended},
+    {"while the cloud cannot be asked, a worklist waits and says so", waits_for_the_cloud},
+    {"a person may let a job act without a look, once", unchecked},
+    {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
+    {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
+     first_holds_up_the_second},
+    {"a second task waits until the instrument shows that the sample was changed", the_instrument_shows_it},
+    {"a second task waits until a person says that the sample was changed", a_person_says_so},
+    {"a person's own procedure passes a task that waits for its sample", own_runs_pass},
+    {"a newer file withdraws the older one that is not on its instrument yet", withdrawn},
+    {"an older file that lies on the instrument is named with the newer one, and stays", older_lies_there},
+    {"an instrument on which three jobs in a row fail alike pauses itself", three_alike},
+    {"a job that does not move says what it waits for", says_what_it_waits_for},
+    UNIT_ROWS(answers, doubt_stops_the_instrument))
