@@ -237,9 +237,12 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
                        "SELECT " JOB_COLUMNS
                        " FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "
                        "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
-                       "AND (?6 = 0 OR state IN (" OPEN_STATES ")) ORDER BY id DESC LIMIT ?5",
-                       "tttiii", open ? NULL : filter->state, filter->kind, filter->instrument,
-                       filter->before, (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open),
+                       "AND (?6 = 0 OR state IN (" OPEN_STATES ")) "
+                       "AND (?7 = 0 OR json_extract(facts, '$." LF_NAME_FAILING_SINCE "') <= ?7) "
+                       "ORDER BY id DESC LIMIT ?5",
+                       "tttiiii", open ? NULL : filter->state, filter->kind, filter->instrument,
+                       filter->before, (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open,
+                       filter->failing_before_ms),
         each, context, err);
 }
 

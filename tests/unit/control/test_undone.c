@@ -116,6 +116,7 @@ static const char *const requests[] = {
     "{\"verb\":\"pause\",\"args\":{\"instrument\":\"balance-1\",\"why\":\"the test\"}}\n",
     "{\"verb\":\"resume\",\"args\":{\"instrument\":\"all\"}}\n",
     "{\"verb\":\"acknowledge\",\"args\":{\"need\":1}}\n",
+    "{\"verb\":\"start\",\"args\":{\"job\":5}}\n",
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
@@ -143,6 +144,10 @@ static void all_or_nothing(void)
     CHECK_INT(hold("collect", "match", "{\"finding\":\"f\"}", false), 3);
     core_sql("UPDATE job SET key = id");
     CHECK_INT(hold("collect", "spool", "{\"finding\":\"g\"}", false), 4);
+    core_sql("UPDATE job SET key = -id");
+    CHECK_INT(hold("task", "turn", "{\"procedure\":\"weigh\"}", false), 5);
+    core_sql("UPDATE job SET state = 'waiting', turn = 2, wake = 'sign', "
+             "due_mono = 9223372036854775807 WHERE id = 5");
     struct lf_concern concern = {.source = "test", .about = "x", .text = "seen", .todo = "look"};
     NEED(lf_journal_concern(ground.context.journal, &concern, &err) == LF_OK);
     for (int i = 0; i < REQUESTS; i++) {
