@@ -287,15 +287,23 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     return put_down(jobs, &job, status, who, text, err);
 }
 
-/* The bench looks for the sign right now: what it runs is stopped, and the sign counts as given. */
+static void sign_is_given(void *context, int64_t job, const char *text)
+{
+    struct job_bench *bench = context;
+    (void)text;
+    bench->started = job;
+}
+
+/* The bench looks for the sign right now: once this is committed the sign counts as given, and what it runs
+ * is stopped. */
 static enum lf_status sign_while_it_looks(struct lf_jobs *jobs, const struct lf_job *job,
                                           struct job_bench *bench, const char *who, struct lf_error *err)
 {
+    lf_journal_after_commit(jobs->journal, sign_is_given, bench, job->id, NULL);
     enum lf_status status = interrupt_action(jobs, job, err);
     if (status != LF_OK)
         return lf_fail(err, LF_BUSY, LF_TRANSIENT,
                        "%s is looking for the sample right now; try it in a moment", job->instrument);
-    bench->started = job->id;
     return lf_journal_history_add(jobs->journal, job->id, who, "start: its sample is on the instrument", err);
 }
 
