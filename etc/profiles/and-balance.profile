@@ -61,10 +61,12 @@ help   = 'A stable value, looked at every half second for a minute'
 do     = weigh-now at most 120 times until stability is not unstable every 500ms
 result = value as weight
 result = unit
-sign   = unloaded
+sign   = reloaded
 
 # Set the bound below your lightest sample; it is in the unit of the display.
-[procedure unloaded]
-help   = 'Has the load been taken off the pan?'
-do     = weigh-now at most 2 times until value below 0.002 every 500ms
-result = value
+[procedure reloaded]
+help   = 'Has the load been taken off the pan, and the next one put on within five minutes?'
+do     = weigh-now at most 2 times until value below 0.002 every 500ms as empty
+do     = weigh-now at most 600 times until value above 0.002 every 500ms as loaded
+result = loaded.value as value
+limit  = 6m

@@ -196,20 +196,22 @@ help   = 'One stable weight'
 do     = weigh
 result = value as weight
 result = unit
-sign   = unloaded
+sign   = reloaded
 
 # Set the bound below your lightest sample; it is in the unit of the display.
-[procedure unloaded]
-help   = 'Has the load been taken off the pan?'
-do     = weigh-now at most 2 times until value below 0.002 every 500ms
-result = value
+[procedure reloaded]
+help   = 'Has the load been taken off the pan, and the next one put on within five minutes?'
+do     = weigh-now at most 2 times until value below 0.002 every 500ms as empty
+do     = weigh-now at most 600 times until value above 0.002 every 500ms as loaded
+result = loaded.value as value
+limit  = 6m
 
 [procedure weigh-when-steady]
 help   = 'A weight that the balance itself calls stable, looked at every half second for a minute'
 do     = weigh-now at most 120 times until stability is stable every 500ms
 result = value as weight
 result = unit
-sign   = unloaded
+sign   = reloaded
 
 [procedure tare-and-weigh]
 help   = 'Tare what is on the pan, wait for the filling, then weigh it'
@@ -219,7 +221,7 @@ do     = weigh
 result = tare.value as tare
 result = weigh.value as weight
 result = weigh.unit as unit
-sign   = unloaded
+sign   = reloaded
 limit  = 12m
 
 [procedure weigh-repeatedly]

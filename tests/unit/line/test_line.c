@@ -389,12 +389,30 @@ static void signs(void)
     struct lf_action weigh = {.kind = LF_ACTION_RUN, .name = "weigh"};
     struct lf_action sign = {.kind = LF_ACTION_RUN, .name = lf_driver_line.sign(d.device, &weigh)};
     enum lf_repeat repeat = LF_ONCE;
-    CHECK_STR(sign.name, "unloaded");
+    CHECK_STR(sign.name, "reloaded");
     CHECK_INT(lf_driver_line.repeat(d.device, &sign, &repeat, &d.err), LF_OK);
     CHECK_INT(repeat, LF_SAFE);
     CHECK(lf_driver_line.sign(d.device, &sign) == NULL);
     NEED(connect_device(&d) != LF_OK);
     end(&d);
+}
+
+/* Weighed then, an empty pan would be the next sample's weight. */
+static void the_next_load(void)
+{
+    static const char still[] = "S S     100.00 g\r\n", empty[] = "S S       0.00 g\r\n";
+    DEVICE("mt-sics", HELLO, {E("SI\r\n"), R(still)}, {E("SI\r\n"), R(still)}, {E("SI\r\n"), R(empty)},
+           {E("SI\r\n"), R(empty)}, {E("SI\r\n"), R("S D      50.00 g\r\n")});
+    struct lf_outcome outcome = {0};
+    NEED(connect_device(&d) == LF_OK);
+    CHECK_INT(act(&d, LF_ACTION_RUN, "reloaded", &outcome), LF_TIMEOUT);
+    CHECK_INT(d.err.class, LF_TRANSIENT);
+    CHECK_INT(act(&d, LF_ACTION_RUN, "reloaded", &outcome), LF_OK);
+    NEED(outcome.count == 1);
+    CHECK_STR(outcome.captures[0].value, "50.00");
+    lf_outcome_free(&outcome);
+    end(&d);
+    CHECK_INT(d.peer.done, 6);
 }
 
 static void other_handshake(void)
@@ -513,6 +531,7 @@ UNIT_TESTS("line", {"a procedure reads a weight", weighs},
            {"after a lost connection what must not run on is ended at the next one",
             ended_after_a_lost_connection},
            {"a profile names the safe procedure that shows a changed sample", signs},
+           {"the sign of a balance is that one load went and the next one came", the_next_load},
            {"the configuration can set another handshake", other_handshake},
            {"a cable unplugged during a once command leaves its outcome unknown", unplugged},
            {"a cancel ends a long wait", cancelled},
