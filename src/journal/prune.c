@@ -22,8 +22,8 @@ static const char *const drops[] = {
     "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE updated_ms < ?1 AND state IN (" FINAL_STATES ") "
     "AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.job = job.id) "
     "AND id NOT IN (SELECT job FROM event_job) LIMIT ?3)", /* one pass, where EXISTS would be one for each */
-    "DELETE FROM command WHERE seq IN (SELECT seq FROM command WHERE finished_ms IS NOT NULL "
-    "AND finished_ms < ?1 LIMIT ?3)",
+    ("DELETE FROM command WHERE seq IN (SELECT seq FROM command WHERE finished_ms IS NOT NULL "
+     "AND finished_ms < ?1 LIMIT ?3)"),
 };
 
 static enum lf_status drop_some(struct lf_journal *journal, const char *sql, int64_t before, int64_t now,
