@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import unittest
+import unittest.mock
 
 SOURCE = pathlib.Path(os.environ.get("LF_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 sys.path.insert(0, str(SOURCE / "tests/demo"))
@@ -269,6 +270,13 @@ class Lab(Stage):
 
 
 PLATE = "Well,Absorbance\nA1,0.5\nA2,0.25\n"
+
+
+def without_quarantine(test):
+    """The sanitizer keeps freed memory for a while, which would count as the agent's."""
+    patch = unittest.mock.patch.dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")
+    patch.start()
+    test.addCleanup(patch.stop)
 
 
 class WithLab(unittest.TestCase):
