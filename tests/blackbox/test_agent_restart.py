@@ -63,7 +63,7 @@ class Killed(Exactly):
         lab.until("the agent answers", lambda: lab.alive("agent") and lab.online())
         self.finished(1, 5)
         self.exactly_one(files, tasks)
-        self.assertEqual(lab.log("agent").count("first start: events from"), 1)
+        self.assertEqual(lab.log("agent").count("first start: the list of events is asked from"), 1)
 
     def test_while_away(self):
         """events that happen while the agent is down are there when it is back"""
@@ -85,7 +85,7 @@ class BrokerGone(Exactly):
         lab.stop("broker")
         if forget:
             (lab.home / "mosquitto.db").unlink()
-        files.append(lab.generate(name="during.csv", content="Sample\nduring\n"))
+        files.append(lab.generate(lab.ask_cloud("/sim/runs", {})["id"], name="during.csv", content="Sample\nduring\n"))
         tasks = [lab.new_task()]
         lab.until("the agent has noticed", lambda: not lab.online())
         lab.ask_cloud("/sim/relay", {"paused": True})
