@@ -71,7 +71,7 @@ static enum lf_status read_who(const struct lf_message *message, struct lf_comma
 {
     if (!message->user || !*message->user)
         return LF_OK;
-    row->who = strndup(message->user, WHO_MAX);
+    row->who = lf_format("%.*s", WHO_MAX, message->user);
     if (!row->who)
         return lf_fail_memory(err, "taking a command");
     lf_utf8_repair(row->who);

@@ -58,27 +58,27 @@ class Limited(WithLab):
 
     def test_forbidden(self):
         """a forbidden topic costs one reconnect, also over restarts; it is given up alone, and `needs` names it"""
-        self.start(forbid=[f"{BASE}/audit"])
+        self.start(forbid=[f"{BASE}/routes"])
         lab = self.lab
-        lab.until("it is named", lambda: self.needs(f"{BASE}/audit"))
+        lab.until("it is named", lambda: self.needs(f"{BASE}/routes"))
         for number in range(2):
             lab.until("the agent is online", lab.online)
             self.command(f"c{number}", "pause", instrument="balance-1")
             self.answered(f"c{number}")
             lab.restart_agent()
-        self.assertTrue(self.needs(f"{BASE}/audit"))
-        self.assertEqual(self.broker.ended_over, [f"{BASE}/audit"])
+        self.assertTrue(self.needs(f"{BASE}/routes"))
+        self.assertEqual(self.broker.ended_over, [f"{BASE}/routes"])
 
     def test_acknowledged(self):
         """once a person has acknowledged it, a topic that was given up is tried again"""
-        self.start(forbid=[f"{BASE}/audit"])
+        self.start(forbid=[f"{BASE}/routes"])
         lab = self.lab
-        need = lab.until("it is named", lambda: self.needs(f"{BASE}/audit"))
+        need = lab.until("it is named", lambda: self.needs(f"{BASE}/routes"))
         lab.until("the agent is online", lab.online)
         self.broker.forbidden.clear()
         lab.ask("acknowledge", need=[need["id"]])
         self.command("c1", "pause", instrument="balance-1")
-        lab.until("it is published", lambda: self.broker.payloads(f"{BASE}/audit"))
+        lab.until("it is published", lambda: self.broker.payloads(f"{BASE}/routes"))
 
     def test_response_topic(self):
         """a response topic that is too deep costs one reconnect, and the other answers go on"""

@@ -34,7 +34,7 @@ class Refused(WithLab):
     def start(self, wait=True):
         self.lab.start_all(config(link='broker = "mqtt://127.0.0.1:%(broker_port)d"; username = "bench-1"; '
                                   'password_file = "%(home)s/broker_password";'),
-                           broker=f"password_file {self.users('right')}\n", wait=wait)
+                           broker=f"password_file {self.users('opensesame')}\n", wait=wait)
 
     def test_password(self):
         """a wrong password is reported with what to fix; once the file is right, the agent connects and does the queued work"""
@@ -45,23 +45,23 @@ class Refused(WithLab):
         self.assertIn("link.username", need["what"])
         self.assertEqual(lab.ask("status")["link"]["state"], "offline")
         task = lab.new_task()
-        self.secret("right")
+        self.secret("opensesame")
         lab.wait_job("task")
         self.assertEqual(len(lab.outputs(task)), 1)
         self.assertIsNone(self.needs("refuses"))
-        self.assertNotIn("right", lab.log("agent"))
+        self.assertNotIn("opensesame", lab.log("agent"))
 
     def test_account(self):
         """an account that was removed at the broker is reported; once it is restored, the agent reconnects and has all events"""
         lab = self.lab
-        self.secret("right")
+        self.secret("opensesame")
         self.start()
         (lab.home / "users").write_text("")
         lab.stop("broker")
         lab.start_broker(f"password_file {lab.home}/users\n")
         lab.until("it is reported", lambda: self.needs("refuses this agent"))
         task = lab.new_task()
-        self.users("right")
+        self.users("opensesame")
         lab.stop("broker")
         lab.start_broker(f"password_file {lab.home}/users\n")
         lab.wait_job("task")
