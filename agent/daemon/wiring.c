@@ -117,6 +117,13 @@ static void unsubscribed(void *context)
     filters_settle(agent->context.journal, &agent->context.config->link);
 }
 
+static void offline(void *context, const struct lf_error *why)
+{
+    struct agent *agent = context;
+    if (why->status == LF_BUSY) /* another agent has our name */
+        lf_intake_yield(agent->context.intake);
+}
+
 static void duplicate(void *context)
 {
     struct agent *agent = context;
@@ -312,6 +319,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,
                                   .online = online,
+                                  .offline = offline,
                                   .unsubscribed = unsubscribed,
                                   .heard = heard,
                                   .published = published,

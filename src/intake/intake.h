@@ -41,6 +41,9 @@ enum lf_status lf_intake_batch(struct lf_intake *intake, const struct lf_message
 /* MQTT is connected. The broker may have dropped events before, so the list of events is asked soon. Any
  * thread. */
 void lf_intake_connected(struct lf_intake *intake);
+/* Another agent has the same name and does the work meanwhile: the list is not asked until MQTT is connected
+ * again. Any thread. */
+void lf_intake_yield(struct lf_intake *intake);
 /* Events wait in the journal to be read again. Any thread. */
 void lf_intake_kick(struct lf_intake *intake);
 

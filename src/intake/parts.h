@@ -50,6 +50,7 @@ struct intake_poll {
     int64_t asked;         /* a connection wants a round by then; LF_NEVER: it does not */
     int64_t connected_at;  /* monotonic: the last connection */
     int connections;       /* that came soon after each other */
+    bool yields;           /* to another agent of the same name: nothing is asked */
     int64_t last_ms;       /* wall time of the last complete round */
     int64_t taken, missed; /* events taken in since the start; those of them that MQTT did not bring */
     char error[LF_ERROR_TEXT];

@@ -87,18 +87,18 @@ static void ask(struct lf_intake *intake)
 static bool is_due(struct intake_poll *poll)
 {
     lf_mutex_lock(&poll->mutex);
-    bool asked = lf_deadline_passed(poll->asked);
+    bool yields = poll->yields, asked = !yields && lf_deadline_passed(poll->asked);
     if (asked)
         poll->asked = LF_NEVER;
     lf_mutex_unlock(&poll->mutex);
-    return asked || lf_deadline_passed(poll->next);
+    return asked || (!yields && lf_deadline_passed(poll->next));
 }
 
-/* When a connection wants a round; LF_NEVER: it does not. */
-static int64_t asked_by(struct intake_poll *poll)
+/* When the next round is due. */
+static int64_t due_by(struct intake_poll *poll)
 {
     lf_mutex_lock(&poll->mutex);
-    int64_t by = poll->asked;
+    int64_t by = poll->yields ? LF_NEVER : lf_deadline_sooner(poll->next, poll->asked);
     lf_mutex_unlock(&poll->mutex);
     return by;
 }
@@ -120,8 +120,7 @@ int64_t intake__poll_work(void *context)
     }
     if (!lf_cancel_is_set(&poll->worker.cancel) && intake__reread_one(intake, &next_event))
         return 0;
-    return lf_deadline_sooner(lf_deadline_sooner(poll->next, asked_by(poll)),
-                              lf_deadline_sooner(judged, next_event));
+    return lf_deadline_sooner(due_by(poll), lf_deadline_sooner(judged, next_event));
 }
 
 enum lf_status intake__poll_open(struct lf_intake *intake, struct lf_error *err)
@@ -147,6 +146,13 @@ void intake__poll_close(struct lf_intake *intake)
     lf_mutex_destroy(&intake->poll.mutex);
 }
 
+void lf_intake_yield(struct lf_intake *intake)
+{
+    lf_mutex_lock(&intake->poll.mutex);
+    intake->poll.yields = true;
+    lf_mutex_unlock(&intake->poll.mutex);
+}
+
 void lf_intake_connected(struct lf_intake *intake)
 {
     struct intake_poll *poll = &intake->poll;
@@ -157,6 +163,7 @@ void lf_intake_connected(struct lf_intake *intake)
     for (int i = 0; i < poll->connections && most < PACE_MS; i++)
         most *= 2;
     poll->connected_at = now;
+    poll->yields = false;
     poll->connections += poll->connections < CALM_MAX;
     int64_t by = now + (int64_t)lf_random_below((uint64_t)(most < PACE_MS ? most : PACE_MS) + 1);
     poll->asked = lf_deadline_sooner(poll->asked, by);

@@ -110,7 +110,7 @@ class Steps(Clock):
         self.start(hamilton=None)
         lab.ask("pause", instrument="balance-1")
         task = lab.new_task()
-        lab.until("it is claimed", lambda: lab.task_status(task) == "IN_PROGRESS")
+        lab.until("it waits", lambda: any(job["step"] == "turn" for job in lab.jobs()))
         for shift in (*WRONG.values(), YEARS):
             lab.step(shift)
             time.sleep(0.5)
