@@ -118,7 +118,14 @@ class OnSmallDisks(WithLab):
         return self.lab.until(f"status says {words}", lambda: (lambda said: all(w in said for w in words) and said)(self.needs()))
 
     def status_is_clear(self):
-        self.lab.until("nothing needs a person", lambda: self.lab.online() and not self.needs())
+        """Nothing goes on that needs a person; what happened stays until it is acknowledged."""
+        self.lab.until("nothing needs a person", lambda: self.lab.online() and self.all_acknowledged() and not self.needs())
+
+    def all_acknowledged(self):
+        try:
+            return self.lab.ask("acknowledge", all=True) is not None
+        except (OSError, ValueError, Refused):
+            return False
 
     def done(self, kind):
         return len([job for job in self.lab.jobs() if job["kind"] == kind and job["state"] == "done"])
