@@ -104,7 +104,7 @@ class Bounds(OnSmallDisks):
         lab.ask("pause", instrument="hamilton-1")
         files = [lab.generate(name="large.csv", rows=80_000)]
         lab.until("it is fetched", lambda: [j for j in lab.jobs() if j["step"] == "turn"])
-        files.append(lab.generate(name="more.csv", content="Sample\nmore\n"))
+        files.append(lab.generate(lab.ask_cloud("/sim/runs", {})["id"], name="more.csv", content="Sample\nmore\n"))
         job = lab.until("the next waits", lambda: next((j for j in lab.jobs(state="waiting") if j["step"] == "fetch"), None))
         self.assertIn("agent.spool_max", job["note"])
         self.status_says("the spool is full")
