@@ -49,6 +49,14 @@ static enum lf_status write_concern(struct lf_journal *journal, const struct lf_
         lf_clock_best_ms());
 }
 
+/* As it is stored: the name of a file may be long, and not be UTF-8. Returns room. */
+static const char *stored_about(const char *about, char room[LF_CONCERN_ABOUT_MAX])
+{
+    snprintf(room, LF_CONCERN_ABOUT_MAX, "%s", about);
+    lf_utf8_repair(room);
+    return room;
+}
+
 enum lf_status lf_journal_concern(struct lf_journal *journal, const struct lf_concern *concern,
                                   struct lf_error *err)
 {
@@ -56,9 +64,7 @@ enum lf_status lf_journal_concern(struct lf_journal *journal, const struct lf_co
     struct lf_concern row = *concern;
     enum known known;
     int64_t count = 0;
-    snprintf(about, sizeof about, "%s", concern->about);
-    lf_utf8_repair(about);
-    row.about = about;
+    row.about = stored_about(concern->about, about);
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
@@ -77,7 +83,9 @@ enum lf_status lf_journal_concern(struct lf_journal *journal, const struct lf_co
 enum lf_status lf_journal_concern_over(struct lf_journal *journal, const char *source, const char *about,
                                        struct lf_error *err)
 {
+    char room[LF_CONCERN_ABOUT_MAX];
     int64_t count = 0;
+    about = about ? stored_about(about, room) : NULL;
     enum lf_status status = journal__query_int(
         journal, &count, err,
         "SELECT count(*) FROM concern WHERE source = ?1 AND iif(?2 IS NULL, stands, about = ?2)", "tt",

@@ -68,6 +68,19 @@ static void standing_ends_with_its_cause(void)
     lf_journal_close(journal);
 }
 
+static void long_and_odd_names_end_too(void)
+{
+    struct lf_journal *journal = open_journal();
+    char about[2 * LF_CONCERN_ABOUT_MAX];
+    memset(about, 'x', sizeof about);
+    memcpy(about, "result \xFF", 8);
+    about[sizeof about - 1] = '\0';
+    note(journal, "instrument/b", about, true, "cannot be read");
+    over(journal, "instrument/b", about);
+    CHECK_STR(list(journal), "");
+    lf_journal_close(journal);
+}
+
 static void what_happened_outlives_a_restart(void)
 {
     struct lf_journal *journal = open_journal();
@@ -117,6 +130,7 @@ static void a_flood_is_bounded_and_counted(void)
 }
 
 UNIT_TESTS("concerns", {"a standing concern ends with its cause", standing_ends_with_its_cause},
+           {"a concern about a very long name that is not UTF-8 ends as well", long_and_odd_names_end_too},
            {"what has happened outlives a restart, and is counted", what_happened_outlives_a_restart},
            {"a person acknowledges what has happened, once, on the record; not what goes on",
             acknowledged_by_a_person},
