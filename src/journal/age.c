@@ -69,7 +69,8 @@ static enum lf_status date_again(struct lf_journal *journal, int64_t from, int64
 static enum lf_status settle(struct lf_journal *journal, int64_t now, struct lf_error *err)
 {
     int64_t opened = journal->age.opened_ms, before = opened ? now - LF_CLOCK_TOLERANCE_MS : BEFORE_LABFERRY;
-    bool forward = now - lf_clock_known_ms() > LF_CLOCK_TOLERANCE_MS;
+    int64_t known = lf_clock_known_ms();
+    bool forward = now - known > LF_CLOCK_TOLERANCE_MS, settled = journal->age.settled;
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
@@ -80,7 +81,12 @@ static enum lf_status settle(struct lf_journal *journal, int64_t now, struct lf_
         journal->age.settled = true;
         status = store(journal, err);
     }
-    return lf_journal_end(journal, status, err);
+    status = lf_journal_end(journal, status, err);
+    if (status != LF_OK) { /* the next look tries it again, with the dates */
+        lf_clock_know(known);
+        journal->age.settled = settled;
+    }
+    return status;
 }
 
 enum lf_status lf_journal_clock_look(struct lf_journal *journal, struct lf_error *err)

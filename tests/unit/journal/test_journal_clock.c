@@ -3,6 +3,7 @@
 #include "journal/journal.h"
 #include "unit.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,6 +321,40 @@ static void both_clocks_jump(void)
     lf_journal_close(journal);
 }
 
+static void as_another_program(const char *sql)
+{
+    char path[512];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(sqlite3_open(path, &db) == SQLITE_OK);
+    NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* The dates could not be written the first time. */
+static void dated_at_the_second_try(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err;
+    int64_t known = lf_clock_wall_ms() - (int64_t)40 * DAY * HOUR;
+    clocks_agree(journal);
+    lf_journal_close(journal);
+    as_another_program(
+        "UPDATE small SET value = '1 1 0 another' WHERE name = 'time.known';"
+        "CREATE TRIGGER no BEFORE INSERT ON small WHEN NEW.name = 'time.known' BEGIN SELECT RAISE(ABORT, 'no'); END");
+    journal = open_journal();
+    lf_clock_know(known);
+    struct lf_event_row row = {.id = (char *)"evt_1", .fate = LF_FATE_UNROUTED, .received_ms = known};
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
+    lf_clock_learn(lf_clock_wall_ms());
+    CHECK(lf_journal_clock_look(journal, &err) != LF_OK);
+    CHECK(llabs(lf_clock_known_ms() - known) < HOUR);
+    as_another_program("DROP TRIGGER no");
+    CHECK_INT(lf_journal_clock_look(journal, UNIT_ERROR), LF_OK);
+    CHECK_INT(pruned(journal), 0);
+    lf_journal_close(journal);
+}
+
 /* A week with the machine off, which only the clocks can tell. */
 static void off_for_long(void)
 {
@@ -360,6 +395,8 @@ UNIT_TESTS("journal, boots and clocks",
            {"a job from before the clock was set keeps its time across a reboot", clock_was_set},
            {"one wrong date from outside makes nothing old", one_wrong_date},
            {"two clocks that jump together make nothing older than the time that passed", both_clocks_jump},
+           {"if the new time cannot be written, it is not known, and the dates follow at the next look",
+            dated_at_the_second_try},
            {"what the machine slept through counts once two clocks agree", off_for_long},
            {"what was dated before the clock was first set is not old", before_the_clock_was_set},
            {"an event that came while the clock was behind is not pruned sooner than others",
