@@ -50,8 +50,9 @@ static void kick_intake(void *context, int64_t number, const char *text)
 static enum lf_status disown(struct job_work *work, struct lf_error *err)
 {
     struct lf_journal *journal = work->jobs->journal;
-    char about[40], text[400];
-    snprintf(about, sizeof about, "job %lld", (long long)work->job->id);
+    char about[60], text[400];
+    /* "job N" is over when the job ends as cancelled; this is not. */
+    snprintf(about, sizeof about, "event of job %lld", (long long)work->job->id);
     snprintf(text, sizeof text,
              "job %lld was cancelled before it did anything: what Benchling has does not match its route "
              "\"%.80s\". It was changed since event %.80s, or that event is not genuine",

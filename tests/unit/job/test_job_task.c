@@ -1,5 +1,6 @@
 /* Workflow tasks: claimed once, measured once, reported once, and never left in progress. */
 #include "job_case.h"
+#include "journal/concern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,11 +327,53 @@ static void cancelled_while_claimed(void)
     case_close(&c);
 }
 
+static void note_concern(void *context, const struct lf_concern *concern)
+{
+    snprintf(context, LF_ERROR_TEXT, "%s: %s", concern->source, concern->text);
+}
+
+/* What Benchling has is not what the event said. */
+static void not_as_the_event_said(void)
+{
+    char told[LF_ERROR_TEXT] = "";
+    struct lf_event_row event = {.id = (char *)"evt_1",
+                                 .fate = LF_FATE_UNROUTED,
+                                 .body =
+                                     (char *)"{\"id\":\"evt_1\",\"eventType\":\"v2.workflowTask.created\","
+                                             "\"workflowTask\":{\"id\":\"wft_1\",\"status\":{\"id\":"
+                                             "\"st_URGENT\"}}}"};
+    struct lf_job job = {.kind = (char *)"task",
+                         .route = (char *)"urgent",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"task|forged",
+                         .step = "check",
+                         .event_id = event.id};
+    event.body_len = strlen(event.body);
+    case_config =
+        "instruments = ( { name = \"robot\"; driver = \"fake\"; } );\n"
+        "routes = ( { name = \"urgent\"; on = \"workflowTask.created\"; job = \"task\"; instrument = "
+        "\"robot\";\n"
+        " procedure = \"weigh\"; only_agent = true; where = { workflowTask = { status = { id = [ \"st_URGENT\" ]; }; }; }; } );\n";
+    case_open(&c);
+    case_config = NULL;
+    NEED(lf_journal_event_add(c.journal, &event, UNIT_ERROR) == LF_OK);
+    job.fields = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}");
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    cJSON_Delete(job.fields);
+    case_start(&c);
+    CHECK(case_says(&c, job.id, LF_JOB_CANCELLED, "does not match the route"));
+    CHECK_INT(lf_journal_concern_list(c.journal, note_concern, told, UNIT_ERROR), LF_OK);
+    CHECK_HAS(told, "job: job 1 was cancelled before it did anything");
+    case_close(&c);
+}
+
 UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks), UNIT_ROWS(foreign, outputs_of_others),
            {"a job that settles its workflow task first reports how it will end", cancelled_while_claimed},
            {"a task that somebody else has claimed in the meantime is left alone", somebody_was_faster},
            {"if the answer to the report is lost and other values are there, a person decides",
             report_answer_lost_and_changed},
+           {"a task that does not match its route in Benchling is left alone, and a person is told",
+            not_as_the_event_said},
            {"a claimed task that expires is not left in progress", expired_in_progress},
            {"an action with an unknown outcome continues with the values that a person gives",
             confirmed_with_values},
