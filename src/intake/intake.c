@@ -18,7 +18,8 @@
 #include <string.h>
 
 enum {
-    ALSO_MAX = 12, /* "~", 8 digits and the end */
+    ALSO_DIGITS = 32,           /* so many that nobody can make two events of one id alike */
+    ALSO_MAX = ALSO_DIGITS + 2, /* with "~" and the end */
     NAMES_MAX = 200,
     BAD_BODY_MAX = 256 * 1024,
 };
@@ -149,7 +150,8 @@ static enum lf_status store_also(struct lf_intake *intake, const struct lf_event
                  && lf_event_is_whole(first);
     lf_event_free(first);
     lf_event_row_free(&known);
-    snprintf(row->id, strlen(event->id) + ALSO_MAX, "%s" LF_EVENT_ALSO "%.8s", event->id, row->digest);
+    snprintf(row->id, strlen(event->id) + ALSO_MAX, "%s" LF_EVENT_ALSO "%.*s", event->id, ALSO_DIGITS,
+             row->digest);
     status = lf_journal_event_add(intake->journal, row, err);
     if (status != LF_OK || !whole)
         return status;

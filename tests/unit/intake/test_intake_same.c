@@ -112,6 +112,19 @@ static void id_taken_by_another(void)
     close_all();
 }
 
+/* Made so that the first eight digits of their digests are the same. */
+static void ids_made_alike(void)
+{
+    static const char type[] = "v2.canvas.created", at[] = "2026-11-01T00:00:00Z";
+    open_all();
+    generated("v2", "evt_1", 0, "run_1", "file_1");
+    CHECK_INT(take_event("evt_1", type, at, "", "\"canvas\":{\"id\":\"x44505\"}"), LF_OK);
+    CHECK_INT(take_event("evt_1", type, at, "", "\"canvas\":{\"id\":\"x71852\"}"), LF_OK);
+    generated("v2", "evt_2", 0, "run_1", "file_2");
+    CHECK_INT(job_count(), 2);
+    close_all();
+}
+
 static void resent_after_a_forged_one(void)
 {
     open_all();
@@ -274,6 +287,7 @@ UNIT_TESTS(
     {"twins are found whatever the moment", twins_at_any_moment},
     {"an event whose id another message has taken makes its job all the same, and a person is told",
      id_taken_by_another},
+    {"two forged events whose ids and digests look alike do not stop what follows", ids_made_alike},
     {"an event that is sent again after another took its id makes one job", resent_after_a_forged_one},
     {"a thin message and the whole event of one id make one job", thin_and_whole},
     {"when a job was made of what was not true, the genuine event makes its own", disowned},
