@@ -72,9 +72,9 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
                                struct lf_error *err);
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
                               struct lf_error *err);
-/* A held result belongs to this run and output file configuration (NULL: as configured). */
 /* A task that waits for its sample: a person has put it on the instrument. */
 enum lf_status lf_jobs_begin(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
+/* A held result belongs to this run and output file configuration (NULL: as configured). */
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,
                               const char *who, struct lf_error *err);
 

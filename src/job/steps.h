@@ -80,10 +80,10 @@ struct job_step {
     bool checks_first;
     /* A permanent error holds the job instead of failing it, because a result must not be lost. */
     bool hold_on_permanent;
-    /* What the step needs: the job's route, and texts that earlier steps have found. If one is missing the
-     * job is held and the step does not run. */
     enum lf_turn turn; /* what the job is to its instrument while it is at this step */
     bool looks;        /* it asks the cloud whether the job is still wanted; the step that acts follows */
+    /* What the step needs: the job's route, and texts that earlier steps have found. If one is missing the
+     * job is held and the step does not run. */
     bool needs_route;
     enum lf_job_field needs[NEEDS_MAX];
     enum lf_status (*run)(struct job_work *work, struct lf_error *err);

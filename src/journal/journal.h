@@ -368,12 +368,12 @@ enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *i
  * dropped and counted. */
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload,
                                      bool retain, struct lf_error *err);
-/* Withdraws a retained report that waits. */
-enum lf_status lf_journal_outbox_withdraw(struct lf_journal *journal, const char *topic,
-                                          struct lf_error *err);
 /* The same for the reply to a command, with its MQTT correlation data (len 0: none). */
 enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const char *topic, const char *payload,
                                            struct lf_slice correlation, struct lf_error *err);
+/* Withdraws a retained report that waits. */
+enum lf_status lf_journal_outbox_withdraw(struct lf_journal *journal, const char *topic,
+                                          struct lf_error *err);
 struct lf_outbox_row {
     int64_t seq;
     char *topic, *payload;
