@@ -35,8 +35,10 @@ static void set_connected(struct lf_instrument *instrument, bool connected, cons
     bool news = instrument->connected != connected || strcmp(instrument->note, note) != 0;
     if (instrument->connected != connected)
         instrument->since_ms = lf_clock_wall_ms();
-    if (connected)
+    if (connected) {
+        instrument->connections++;
         instrument->steady_mono = lf_clock_mono_ms();
+    }
     instrument->connected = connected;
     snprintf(instrument->note, sizeof instrument->note, "%s", note);
     lf_mutex_unlock(&instrument->mutex);

@@ -48,6 +48,7 @@ struct lf_instrument {
     char identity[IDENTITY_TEXT];
     char note[LF_ERROR_TEXT]; /* why it is offline */
     char progress[PROGRESS_TEXT], way[PROGRESS_TEXT];
+    int64_t connections; /* so far */
     int64_t steady_mono; /* since when it has been connected and not paused */
     int64_t since_ms;    /* wall: when the shown state began */
     int64_t job;         /* that is on the bench; 0: none */

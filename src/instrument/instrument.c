@@ -309,6 +309,14 @@ int64_t lf_instrument_steady_since(struct lf_instrument *instrument)
     return since;
 }
 
+int64_t lf_instrument_connections(struct lf_instrument *instrument)
+{
+    lf_mutex_lock(&instrument->mutex);
+    int64_t connections = instrument->connections;
+    lf_mutex_unlock(&instrument->mutex);
+    return connections;
+}
+
 /* Since when the driver's call has not returned. */
 static int64_t silent_since(const struct lf_instrument *instrument)
 {

@@ -30,7 +30,7 @@ struct lf_instrument_hooks {
     /* On the bench thread: see lf_host.found. */
     enum lf_status (*found)(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
                             struct lf_error *err);
-    /* State, identity or note changed; on the bench thread or the caller's of pause and resume. */
+    /* State, identity or note changed; on the bench thread or the caller's of pause, resume and watch. */
     void (*changed)(void *context, struct lf_instrument *instrument);
 };
 
@@ -81,6 +81,9 @@ enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 /* Since when it has been connected and not paused, without a break (monotonic); LF_NEVER: it is not. Any
  * thread. */
 int64_t lf_instrument_steady_since(struct lf_instrument *instrument);
+
+/* How often it has been connected since it was opened. Any thread. */
+int64_t lf_instrument_connections(struct lf_instrument *instrument);
 
 /* Notices, notes in the journal and reports that the instrument has stopped answering, or answers again. Call
  * it about once a minute; any thread but the bench, and no other one at the same time. */

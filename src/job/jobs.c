@@ -294,7 +294,7 @@ void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
 {
     struct lf_jobs *jobs = context;
     struct lf_error err = {0};
-    job__results_connected(jobs, instrument, lf_instrument_state(instrument) != LF_INSTRUMENT_OFFLINE);
+    job__results_changed(jobs, instrument);
     if (job__report_instrument(jobs, instrument, &err) != LF_OK) {
         lf_log_warning(lf_instrument_name(instrument), "cannot queue a report, trying again later: %s",
                        err.text);

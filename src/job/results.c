@@ -45,7 +45,7 @@ enum lf_status job__results_added(struct lf_jobs *jobs, size_t index, struct lf_
     return status;
 }
 
-static bool *first_of(struct lf_jobs *jobs, const struct lf_instrument *instrument)
+static atomic_bool *first_of(struct lf_jobs *jobs, const struct lf_instrument *instrument)
 {
     for (size_t i = 0; i < jobs->instrument_count; i++)
         if (jobs->instruments[i] == instrument)
@@ -54,27 +54,28 @@ static bool *first_of(struct lf_jobs *jobs, const struct lf_instrument *instrume
 }
 
 /* Met before anything is found: if the agent dies meanwhile, the rest is taken rather than lost. */
-void job__results_connected(struct lf_jobs *jobs, const struct lf_instrument *instrument, bool connected)
+void job__results_changed(struct lf_jobs *jobs, struct lf_instrument *instrument)
 {
     char room[LF_PAUSED_NAME], *met = NULL;
     struct lf_error err = {0};
-    bool *first = first_of(jobs, instrument);
-    if (!first || !*first)
+    atomic_bool *first = first_of(jobs, instrument);
+    if (!first || !*first || lf_instrument_connections(instrument) == 0)
         return;
     const char *name = met_name(lf_instrument_name(instrument), room);
     enum lf_status status = lf_journal_get(jobs->journal, name, &met, &err);
-    if (status == LF_OK && connected && !met)
+    if (status == LF_OK && !met)
         status = lf_journal_set(jobs->journal, name, "yes", &err);
-    if (status != LF_OK || (!connected && met))
+    if (status != LF_OK)
         *first = false;
     free(met);
 }
 
-static bool is_earlier(struct lf_jobs *jobs, const struct lf_instrument *instrument,
+static bool is_earlier(struct lf_jobs *jobs, struct lf_instrument *instrument,
                        const struct lf_finding *finding)
 {
-    const bool *first = first_of(jobs, instrument);
-    return first && *first && finding->early && jobs->config->agent.first_start != LF_FIRST_TAKE;
+    const atomic_bool *first = first_of(jobs, instrument);
+    return first && *first && finding->early && lf_instrument_connections(instrument) <= 1
+           && jobs->config->agent.first_start != LF_FIRST_TAKE;
 }
 
 /* Known from now on, without a job. A new version of it is taken. */

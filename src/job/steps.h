@@ -36,7 +36,7 @@ struct lf_jobs {
     struct lf_cloud *cloud;
     struct lf_cancel cancel; /* set when the agent stops: couriers stop waiting */
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
-    bool first[INSTRUMENTS_MAX]; /* the instrument has never been connected before; its bench thread's */
+    atomic_bool first[INSTRUMENTS_MAX]; /* the instrument had never been connected when the agent started */
     size_t instrument_count;
     struct lf_mutex breaker_mutex;
     struct job_bench benches[INSTRUMENTS_MAX]; /* of the instrument with the same index */
@@ -178,9 +178,9 @@ enum lf_status job__cannot_look(enum lf_status status, struct lf_error *err);
 /* A person wants it to act, once, without a look: it asks for its turn. LF_REFUSED: it has not come that
  * far. */
 enum lf_status job__unchecked(struct lf_job *job, struct lf_error *err);
-/* results.c: an instrument was added, is connected, or is not. */
+/* results.c: an instrument was added; its state has changed (any thread). */
 enum lf_status job__results_added(struct lf_jobs *jobs, size_t index, struct lf_error *err);
-void job__results_connected(struct lf_jobs *jobs, const struct lf_instrument *instrument, bool connected);
+void job__results_changed(struct lf_jobs *jobs, struct lf_instrument *instrument);
 
 /* waits.c: what a job that does not move waits for; "" if it moves or has ended. */
 void job__waits_for(struct lf_jobs *jobs, const struct lf_job *job, char *text, size_t size);
