@@ -36,6 +36,8 @@ struct witness {
     struct lf_mutex mutex; /* guards the rest; taken before the journal's */
     bool open;             /* instruments may act, unless they are paused */
     bool heard, agreed;    /* by the broker */
+    bool pending;          /* the head that the broker keeps is not compared, or what follows not written */
+    struct lf_audit_head kept; /* that head */
     bool told;      /* instruments were paused for it: a person has compared the jobs before resuming */
     bool *asked;    /* what its share remembers, by the instrument's place in the configuration */
     int64_t newest; /* job, when the journal was opened */
@@ -49,7 +51,6 @@ static enum lf_status pause_all(struct witness *witness, const char *why, const 
     const struct lf_config *config = context->config;
     char name[LF_PAUSED_NAME];
     lf_log_error("agent", "%s", text);
-    witness->told = true;
     enum lf_status status = lf_journal_begin(context->journal, err);
     if (status != LF_OK)
         return status;
@@ -74,10 +75,12 @@ static enum lf_status pause_all(struct witness *witness, const char *why, const 
         status = lf_journal_concern(context->journal, &concern, err);
     if (status == LF_OK)
         status = lf_journal_doubt_over(context->journal, err); /* the pauses have it now */
-    return lf_journal_end(context->journal, status, err);
+    status = lf_journal_end(context->journal, status, err);
+    witness->told = witness->told || status == LF_OK;
+    return status;
 }
 
-/* Resumes what was paused only for want of an answer. */
+/* Resumes what was paused only because there was no answer. */
 static enum lf_status resume_unsure(struct witness *witness, struct lf_error *err)
 {
     struct lf_context *context = witness->context;
@@ -108,12 +111,15 @@ static void let_work(struct witness *witness)
         lf_instrument_kick(lf_jobs_instrument_at(jobs, i));
 }
 
+/* What could not be read or written is tried again; nothing acts until then. */
 static void settle(struct witness *witness, enum lf_status status, const struct lf_error *err)
 {
     if (status == LF_OK) {
+        witness->pending = false;
         let_work(witness);
         return;
     }
+    witness->open = false;
     lf_log_warning("agent", "whether the state folder is as new as what was done cannot be settled yet: %s",
                    err->text);
     witness->until = lf_deadline_in(ORDINARY_MS);
@@ -125,6 +131,7 @@ static void older(struct witness *witness, const char *text)
     settle(witness, pause_all(witness, OLDER, text, &err), &err);
 }
 
+/* By the broker; only this resumes instruments that were paused for it. */
 static void confirmed(struct witness *witness)
 {
     struct lf_journal *journal = witness->context->journal;
@@ -148,7 +155,7 @@ static void unheard(struct witness *witness)
     bool reachable = witness->heard || !witness->context->config->link.used;
     char text[400];
     if (!doubt || (doubt == LF_DOUBT_BOOT && reachable)) {
-        confirmed(witness);
+        settle(witness, doubt ? lf_journal_doubt_over(journal, &err) : LF_OK, &err);
         return;
     }
     snprintf(text, sizeof text,
@@ -164,9 +171,10 @@ static void unheard(struct witness *witness)
 
 /* ---- what is heard ---- */
 
-static void compare(struct witness *witness, const struct lf_audit_head *kept)
+static void compare(struct witness *witness)
 {
     struct lf_journal *journal = witness->context->journal;
+    const struct lf_audit_head *kept = &witness->kept;
     struct lf_error err = {0};
     bool has;
     char text[400];
@@ -204,9 +212,12 @@ void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_s
     cJSON_Delete(json);
     lf_mutex_lock(&witness->mutex);
     witness->heard = witness->heard || heard != LF_LINK_AWAY;
-    if (good)
-        compare(witness, &kept);
-    else if (!witness->open && (heard != LF_LINK_AWAY || !lf_journal_doubt(witness->context->journal)))
+    if (good) {
+        witness->kept = kept;
+        witness->pending = true;
+        compare(witness);
+    } else if (!witness->open && !witness->pending
+               && (heard != LF_LINK_AWAY || !lf_journal_doubt(witness->context->journal)))
         unheard(witness);
     lf_mutex_unlock(&witness->mutex);
 }
@@ -232,7 +243,8 @@ static void see_delivery(void *context, const struct lf_witness *delivery)
     }
 }
 
-static void never_made(struct witness *witness, const char *instrument, const struct remembered *seen)
+static enum lf_status never_made(struct witness *witness, const char *instrument,
+                                 const struct remembered *seen)
 {
     struct lf_journal *journal = witness->context->journal;
     struct lf_error err = {0};
@@ -251,7 +263,10 @@ static void never_made(struct witness *witness, const char *instrument, const st
             status = pause_all(witness, OLDER, text, &err);
         status = lf_journal_end(journal, status, &err);
     }
+    if (status != LF_OK)
+        witness->told = told;
     settle(witness, status, &err);
+    return status;
 }
 
 /* False: it cannot be told now. Once for each instrument; its thread alone asks. */
@@ -267,12 +282,13 @@ static bool ask_share(struct witness *witness, struct lf_instrument *instrument,
         return false;
     }
     lf_mutex_lock(&witness->mutex);
-    witness->asked[at] = true;
     bool told = witness->told;
     if (seen.newest)
-        never_made(witness, lf_instrument_name(instrument), &seen);
+        status = never_made(witness, lf_instrument_name(instrument), &seen);
+    witness->asked[at] = status == LF_OK || status == LF_UNSUPPORTED;
+    bool may = witness->asked[at] && (told || seen.newest == 0); /* else it is paused now */
     lf_mutex_unlock(&witness->mutex);
-    return told || seen.newest == 0; /* else it is paused now */
+    return may;
 }
 
 bool witness_allows(struct witness *witness, struct lf_instrument *instrument, int64_t *next_mono)
@@ -283,8 +299,12 @@ bool witness_allows(struct witness *witness, struct lf_instrument *instrument, i
            && strcmp(config->instruments[at].name, lf_instrument_name(instrument)) != 0)
         at++;
     lf_mutex_lock(&witness->mutex);
-    if (!witness->open && lf_deadline_passed(witness->until))
-        unheard(witness);
+    if (!witness->open && lf_deadline_passed(witness->until)) {
+        if (witness->pending)
+            compare(witness);
+        else
+            unheard(witness);
+    }
     bool open = witness->open, ask = open && !witness->agreed && !witness->asked[at];
     *next_mono = witness->until;
     lf_mutex_unlock(&witness->mutex);
@@ -297,7 +317,7 @@ bool witness_allows(struct witness *witness, struct lf_instrument *instrument, i
 bool witness_was_heard(struct witness *witness)
 {
     lf_mutex_lock(&witness->mutex);
-    bool heard = witness->heard || lf_deadline_passed(witness->own_head);
+    bool heard = !witness->pending && (witness->heard || lf_deadline_passed(witness->own_head));
     lf_mutex_unlock(&witness->mutex);
     return heard;
 }
