@@ -6,10 +6,11 @@
  * whether the file was ever visible. A delivery goes through these states, each durable before the next
  * begins:
  *
- *   1 part     the bytes, complete and checked, under a hidden name (".plate.csv.part-12"). This is
- * `prepare`; only then does the host commit that it is about to act 2 about    the mark (delivery_record.c)
- * says that the part is about to be published 3 visible  the part was renamed to its final name, without
- * replacing anything 4 done     the mark says so, after the rename became durable
+ * 1. part: the bytes, complete and checked, under a hidden name (".plate.csv.part-12"). This is `prepare`;
+ *    only then does the host commit that it is about to act.
+ * 2. about: the mark (delivery_record.c) says that the part is about to be published.
+ * 3. visible: the part was renamed to its final name, without replacing anything.
+ * 4. done: the mark says so, after the rename became durable.
  *
  * `verify` concludes from the mark, the part and the final name:
  *
@@ -225,12 +226,26 @@ static enum lf_status refuse_equal(struct lf_folder *folder, const struct lf_del
 
 /* ---- state 3: visible ---- */
 
+/* Does the part have the final name, too? */
+static bool is_linked(const struct lf_folder *folder, const struct lf_delivery *delivery)
+{
+    struct lf_file_info part, there;
+    struct lf_error ignored;
+    return lf_dir_look(&folder->inbox, delivery->part, &part, &ignored) == LF_OK
+           && lf_dir_look(&folder->inbox, delivery->parcel->name, &there, &ignored) == LF_OK
+           && lf_file_is_same(&part, &there);
+}
+
+/* A server whose answer was lost is asked again by the system, and then finds the name taken: by this file.
+ */
 static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_delivery *delivery,
                                       struct lf_error *err)
 {
     struct lf_error ignored;
     enum lf_status status = lf_dir_link(&folder->inbox, delivery->part, &folder->inbox,
                                         delivery->parcel->name, err);
+    if (status == LF_EXISTS && is_linked(folder, delivery))
+        status = LF_OK;
     if (status == LF_OK && lf_dir_remove(&folder->inbox, delivery->part, &ignored) != LF_OK)
         lf_log_warning(folder->host->instrument, "cannot remove %s after publishing it: %s", delivery->part,
                        ignored.text);

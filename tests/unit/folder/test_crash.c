@@ -21,6 +21,7 @@
 
 static long calls, kill_at; // 0: never
 static int rename_new_fails, link_fails, sync_fails_at, syncs;
+static bool link_answer_lost; // the link is made, and the second try of the system finds it
 static const char *boot_name;
 static const char *rival; // appears in the last moment before publishing; a path
 
@@ -107,6 +108,8 @@ int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, in
         errno = link_fails;
         return -1;
     }
+    if (link_answer_lost)
+        __real_linkat(from_dir, from, to_dir, to, flags);
     return __real_linkat(from_dir, from, to_dir, to, flags);
 }
 
@@ -160,6 +163,7 @@ static void reset(void)
 {
     kill_at = calls = 0;
     rename_new_fails = link_fails = sync_fails_at = syncs = 0;
+    link_answer_lost = false;
     boot_name = NULL;
     rival = NULL;
     memset(&err, 0, sizeof err);
@@ -383,6 +387,23 @@ static void poor_file_systems(void)
     deliver_with(EPERM, EPERM);
 }
 
+// As NFS does over a bad line.
+static void answer_lost(void)
+{
+    reset();
+    empty_inbox();
+    bench_connect(&bench, NULL);
+    rename_new_fails = EINVAL;
+    link_answer_lost = true;
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err),
+              LF_OK);
+    CHECK_STR(bench_text(bench.inbox, "plate.csv"), "abc");
+    CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
+    CHECK_INT(bench_count(bench.marks, ".mark"), 1);
+    bench_close(&bench);
+    reset();
+}
+
 // Somebody else's file comes under the same name after we looked.
 static void rival_in_last_moment(int rename_error, int link_error)
 {
@@ -490,6 +511,7 @@ UNIT_TESTS(
     {"the same where files are published by links, or the job is held", killed_linking, UNIT_SLOW},
     {"the same where the file system has neither links nor exclusive renames", killed_plain, UNIT_SLOW},
     {"nothing is overwritten on file systems that lack exclusive renames or links", poor_file_systems},
+    {"a link that was made although the answer says that the name is taken is a delivery", answer_lost},
     {"a file that appears under the same name at the last moment is not overwritten", rivals},
     {"after a failed rename the disk is checked, and no trace is left if nothing happened", rename_refused},
     {"a sync that fails is retried before the rename, and held after it", sync_fails},
