@@ -1,11 +1,12 @@
 /* When is a result finished? An instrument may write for minutes, in parts, and through a share that shows
  * old sizes.
  *
- *   stable   the same size, time and inode over STABLE_LOOKS looks and for `stable_for`; never while empty,
+ * - stable: the same size, time and inode over STABLE_LOOKS looks and for `stable_for`; never while empty,
  * nor while a program has it open for writing. Where nobody can say whether one has (a share, or a file of
- * another user without CAP_LEASE), the time grows with the size, and with the pauses that were seen in its
- * growth. marker   its companion (done_marker) exists, or its text ends in end_marker; both, when both are
- * set rename   it has the name that matches
+ *   another user without CAP_LEASE), the time grows with the size, and with the pauses that were seen in its
+ *   growth.
+ * - marker: its companion (done_marker) exists, or its text ends in end_marker; both, when both are set.
+ * - rename: it has the name that matches.
  *
  * And always: it can be opened (a program that holds it exclusively is still writing), its sidecar is there
  * when one is required, and its name is not that of a file that is going to be renamed. */
