@@ -232,6 +232,7 @@ static void look_again_later(struct lf_taken *taken, const char *target, const c
 {
     if (!taken || !*name)
         return;
+    free(taken->archived);
     taken->archived = lf_format("%.*s%s", (int)(folder__beneath_base(target) - target), target, name);
     taken->look_again = lf_deadline_in(LOOK_AGAIN_MS);
 }

@@ -12,13 +12,15 @@ enum { FOLDER_SCANS_SKIPPED = 12 };
 
 /* What is known about one file in the outbox. */
 enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_REPORTED, LF_ENTRY_REFUSED };
+/* A folder that is not read, and why. */
+enum lf_unread { LF_UNREAD_NONE, LF_UNREAD_DEEP, LF_UNREAD_DENIED };
 
 struct lf_entry {
     char *path; /* below the outbox; owned */
     struct lf_file_info info;
-    const char *unread; /* of a folder: why it is not read; NULL: a file */
-    bool concerned;     /* a concern about it stands */
-    bool early;         /* there at the first scan, and unchanged since */
+    enum lf_unread unread; /* none: it is no folder */
+    bool concerned;        /* a concern about it stands */
+    bool early;            /* there at the first scan, and unchanged since */
     enum lf_entry_state state;
     int64_t since; /* mono ms: unchanged since */
     int64_t looks; /* how often it was seen unchanged */

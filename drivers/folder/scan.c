@@ -42,7 +42,7 @@ static int by_path(const void *a, const void *b)
 }
 
 static enum lf_status add_entry(struct lf_entries *entries, const char *path, const struct lf_file_info *info,
-                                const char *unread, struct lf_error *err)
+                                enum lf_unread unread, struct lf_error *err)
 {
     if (entries->count == entries->room) {
         size_t room = entries->room ? entries->room * 2 : 64;
@@ -128,7 +128,7 @@ static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *
     struct lf_dir inner;
     enum lf_status status = lf_dir_enter(at, folder__beneath_base(path), false, &inner, err);
     if (status == LF_DENIED)
-        return add_entry(entries, path, info, "the agent's user may not read this folder", err);
+        return add_entry(entries, path, info, LF_UNREAD_DENIED, err);
     if (status != LF_OK)
         return LF_OK; /* gone meanwhile, or a link by now: the next scan sees */
     watch_too(folder, &inner, path);
@@ -166,7 +166,7 @@ static enum lf_status read_entry(struct lf_folder *folder, const struct lf_dir *
     if (!inner && !wanted(folder, name))
         return LF_OK;
     if (entries->count < ENTRIES_MAX)
-        return add_entry(entries, path, info, inner ? "nobody reads this folder" : NULL, err);
+        return add_entry(entries, path, info, inner ? LF_UNREAD_DEEP : LF_UNREAD_NONE, err);
     return LF_OK;
 }
 
@@ -270,11 +270,12 @@ static void merge(struct lf_folder *folder, struct lf_entries *now)
 
 static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
 {
-    if (entry->unread)
-        folder__concern(folder, entry, entry->unread,
-                        strstr(entry->unread, "nobody")
-                            ? "raise `depth` to collect from it, or name it in `ignore`"
-                            : "give the agent's user permission to read and enter it");
+    if (entry->unread == LF_UNREAD_DEEP)
+        folder__concern(folder, entry, "nobody reads this folder",
+                        "raise `depth` to collect from it, or name it in `ignore`");
+    else if (entry->unread == LF_UNREAD_DENIED)
+        folder__concern(folder, entry, "the agent's user may not read this folder",
+                        "give the agent's user permission to read and enter it");
     else if (entry->info.kind != LF_KIND_FILE)
         folder__concern(folder, entry, "it is a link or a device, not a regular file, and stays where it is",
                         "put the file itself there, or remove it");
