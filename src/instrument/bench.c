@@ -52,13 +52,12 @@ static void set_connected(struct lf_instrument *instrument, bool connected, cons
     instrument__changed(instrument);
 }
 
-/* Around every driver call. */
-static void enter(struct lf_instrument *instrument)
+void instrument__enter(struct lf_instrument *instrument)
 {
     lf_pulse_bind(&instrument->pulse);
 }
 
-static void leave(struct lf_instrument *instrument)
+void instrument__leave(struct lf_instrument *instrument)
 {
     lf_pulse_bind(NULL);
     lf_pulse_rest(&instrument->pulse);
@@ -66,9 +65,9 @@ static void leave(struct lf_instrument *instrument)
 
 static void disconnect_device(struct lf_instrument *instrument)
 {
-    enter(instrument);
+    instrument__enter(instrument);
     instrument->driver->disconnect(instrument->device);
-    leave(instrument);
+    instrument__leave(instrument);
 }
 
 static void lose(struct lf_instrument *instrument, const struct lf_error *err)
@@ -89,9 +88,9 @@ static void judge(struct lf_instrument *instrument, enum lf_status status, const
 static void connect_device(struct lf_instrument *instrument, struct connection *connection)
 {
     struct lf_error err = {0};
-    enter(instrument);
+    instrument__enter(instrument);
     enum lf_status status = instrument->driver->connect(instrument->device, &err);
-    leave(instrument);
+    instrument__leave(instrument);
     if (status == LF_OK) {
         connection->connected = lf_clock_mono_ms();
         set_connected(instrument, true, "");
@@ -162,9 +161,9 @@ enum lf_status lf_instrument_prepare(struct lf_instrument *instrument, const str
     if (status != LF_OK || !instrument->driver->prepare)
         return status;
     set_busy(instrument, true, action->job);
-    enter(instrument);
+    instrument__enter(instrument);
     status = instrument->driver->prepare(instrument->device, action, err);
-    leave(instrument);
+    instrument__leave(instrument);
     judge(instrument, status, err);
     set_busy(instrument, false, 0);
     return status;
@@ -185,9 +184,9 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
         return only_collects(instrument, err);
     set_busy(instrument, true, action->job);
     lf_error_clear(err);
-    enter(instrument);
+    instrument__enter(instrument);
     status = instrument->driver->act(instrument->device, action, outcome, err);
-    leave(instrument);
+    instrument__leave(instrument);
     if (status != LF_OK && err->class != LF_TRANSIENT && err->class != LF_PERMANENT
         && err->class != LF_NEEDS_PERSON)
         err->class = LF_UNKNOWN_OUTCOME; /* the driver does not say that nothing happened */
@@ -207,9 +206,9 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
     if (must_be_connected(instrument, err) != LF_OK)
         return LF_VERDICT_UNKNOWN;
     set_busy(instrument, true, action->job);
-    enter(instrument);
+    instrument__enter(instrument);
     enum lf_verdict verdict = instrument->driver->verify(instrument->device, action, outcome, err);
-    leave(instrument);
+    instrument__leave(instrument);
     if (verdict != LF_VERDICT_DONE && verdict != LF_VERDICT_NOT_DONE) {
         verdict = LF_VERDICT_UNKNOWN;
         judge(instrument, err->status, err);
@@ -225,10 +224,10 @@ enum lf_status lf_instrument_witnessed(struct lf_instrument *instrument,
     enum lf_status status = must_be_connected(instrument, err);
     if (status == LF_OK && !instrument->driver->witnessed)
         status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s remembers no deliveries", instrument->name);
-    enter(instrument);
+    instrument__enter(instrument);
     if (status == LF_OK)
         status = instrument->driver->witnessed(instrument->device, each, context, err);
-    leave(instrument);
+    instrument__leave(instrument);
     judge(instrument, status, err);
     return status;
 }
@@ -240,10 +239,10 @@ enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *
     if (status == LF_OK && !instrument->driver->take)
         status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "'%.80s' cannot be read from %s again", id,
                          instrument->name);
-    enter(instrument);
+    instrument__enter(instrument);
     if (status == LF_OK)
         status = instrument->driver->take(instrument->device, id, version, to, max, err);
-    leave(instrument);
+    instrument__leave(instrument);
     judge(instrument, status, err);
     return status;
 }
@@ -252,10 +251,10 @@ enum lf_status lf_instrument_archive(struct lf_instrument *instrument, const cha
                                      struct lf_error *err)
 {
     enum lf_status status = must_be_connected(instrument, err);
-    enter(instrument);
+    instrument__enter(instrument);
     if (status == LF_OK && instrument->driver->archive)
         status = instrument->driver->archive(instrument->device, id, version, err);
-    leave(instrument);
+    instrument__leave(instrument);
     judge(instrument, status, err);
     return status;
 }
@@ -337,11 +336,11 @@ static bool do_work(struct lf_instrument *instrument, int64_t *next)
 static void listen_for_results(struct lf_instrument *instrument, int64_t until)
 {
     struct lf_error err = {0};
-    enter(instrument);
+    instrument__enter(instrument);
     enum lf_status status = instrument->driver->listen
                                 ? instrument->driver->listen(instrument->device, until, &err)
                                 : lf_wake_wait(&instrument->wake, until, &instrument->cancel);
-    leave(instrument);
+    instrument__leave(instrument);
     if (status == LF_OK || status == LF_TIMEOUT || status == LF_CANCELLED)
         return;
     /* Whatever else went wrong: start from a clean connection rather than listen on a doubtful one. */

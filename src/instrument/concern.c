@@ -20,15 +20,14 @@ static bool is_flood(struct lf_instrument *instrument, const char *about)
     return false;
 }
 
-void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo)
+void instrument__note(const struct lf_instrument *instrument, const char *about, bool stands,
+                      const char *text, const char *todo)
 {
-    struct lf_instrument *instrument = self;
     struct lf_error err = {0};
-    char source[LF_CONCERN_ABOUT_MAX];
-    if (!instrument->journal || (text && !stands && is_flood(instrument, about)))
+    char source[LF_CONCERN_SOURCE];
+    if (!instrument->journal)
         return;
-    snprintf(source, sizeof source, "instrument/%s", instrument->name);
-    struct lf_concern concern = {.source = source,
+    struct lf_concern concern = {.source = lf_concern_instrument(instrument->name, source),
                                  .about = about,
                                  .stands = stands,
                                  .text = text,
@@ -36,6 +35,15 @@ void instrument__concern(void *self, const char *about, bool stands, const char 
     enum lf_status status = text ? lf_journal_concern(instrument->journal, &concern, &err)
                                  : lf_journal_concern_over(instrument->journal, source, about, &err);
     if (status != LF_OK)
-        lf_log_warning(instrument->name, "cannot note%s: %s", text ? text : " the end of a concern",
-                       err.text);
+        lf_log_warning(instrument->name, "cannot note \"%s\": %s", text ? text : about, err.text);
+}
+
+void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo)
+{
+    struct lf_instrument *instrument = self;
+    if (text && !stands && is_flood(instrument, about))
+        return;
+    instrument__leave(instrument);
+    instrument__note(instrument, about, stands, text, todo);
+    instrument__enter(instrument);
 }

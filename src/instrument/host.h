@@ -62,9 +62,16 @@ enum lf_status instrument__http(void *self, const struct lf_http_request *reques
 enum lf_status instrument__run(void *self, const struct lf_process *process, struct lf_process_result *result,
                                struct lf_error *err);
 
-/* concern.c: see lf_host.concern. */
+/* concern.c: see lf_host.concern; on the bench, from within the driver. */
 void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo);
+/* The same from any thread; text NULL: it is over. Without a journal nothing is noted. */
+void instrument__note(const struct lf_instrument *instrument, const char *about, bool stands,
+                      const char *text, const char *todo);
 
+/* bench.c: around every call of the driver, and the other way round for what the driver has the host do: that
+ * takes its time elsewhere. */
+void instrument__enter(struct lf_instrument *instrument);
+void instrument__leave(struct lf_instrument *instrument);
 void *instrument__bench_run(void *instrument);
 /* With the mutex held: wakes the thread that asked, and frees the place for the next question. */
 void instrument__end_question(struct lf_instrument *instrument, enum lf_status status);

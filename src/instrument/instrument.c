@@ -3,7 +3,6 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "journal/concern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,10 +31,9 @@ const char *lf_instrument_state_name(enum lf_instrument_state state)
 static enum lf_status host_found(void *self, const struct lf_finding *finding, struct lf_error *err)
 {
     struct lf_instrument *instrument = self;
-    lf_pulse_bind(NULL); /* what takes long now is not the instrument */
-    lf_pulse_rest(&instrument->pulse);
+    instrument__leave(instrument);
     enum lf_status status = instrument->hooks.found(instrument->hooks.context, instrument, finding, err);
-    lf_pulse_bind(&instrument->pulse);
+    instrument__enter(instrument);
     return status;
 }
 
@@ -67,7 +65,9 @@ static void host_way(void *self, const char *text)
     lf_mutex_lock(&instrument->mutex);
     snprintf(instrument->way, sizeof instrument->way, "%s", text);
     lf_mutex_unlock(&instrument->mutex);
+    instrument__leave(instrument);
     instrument__changed(instrument);
+    instrument__enter(instrument);
 }
 
 /* ---- life ---- */
@@ -325,35 +325,25 @@ static int64_t silent_since(const struct lf_instrument *instrument)
 
 void lf_instrument_watch(struct lf_instrument *instrument)
 {
-    struct lf_error err = {0};
-    char source[200], text[300], since[LF_TIME_TEXT];
+    char text[300], since[LF_TIME_TEXT];
     lf_mutex_lock(&instrument->mutex);
     bool silent = is_silent(instrument), news = silent != instrument->silent;
     instrument->silent = silent;
     lf_mutex_unlock(&instrument->mutex);
     if (!news)
         return;
-    snprintf(source, sizeof source, "instrument/%s", instrument->name);
     lf_time_format(silent_since(instrument), since);
     snprintf(text, sizeof text,
              "%s has not answered since %s: the system does not return from its folder or device",
              instrument->name, since);
-    struct lf_concern concern = {
-        .source = source,
-        .about = "not answering",
-        .stands = true,
-        .text = text,
-        .todo = "check the share, its server and the network. It goes on by itself once they answer; if they "
-                "never will, unmount the share (umount -f) and restart the agent",
-    };
     if (silent)
         lf_log_warning(instrument->name, "%s", text);
     else
         lf_log_info(instrument->name, "answers again");
-    if ((silent ? lf_journal_concern(instrument->journal, &concern, &err)
-                : lf_journal_concern_over(instrument->journal, source, concern.about, &err))
-        != LF_OK)
-        lf_log_warning(instrument->name, "cannot note that it does not answer: %s", err.text);
+    instrument__note(
+        instrument, "not answering", true, silent ? text : NULL,
+        "check the share, its server and the network. It goes on by itself once they answer; if they never "
+        "will, unmount the share (umount -f) and restart the agent");
     instrument__changed(instrument);
 }
 

@@ -82,14 +82,13 @@ static bool is_earlier(struct lf_jobs *jobs, struct lf_instrument *instrument,
 static enum lf_status leave_alone(struct lf_jobs *jobs, const char *instrument,
                                   const struct lf_finding *finding, struct lf_error *err)
 {
-    char source[LF_PAUSED_NAME + 20], text[400];
-    snprintf(source, sizeof source, "instrument/%s", instrument);
+    char source[LF_CONCERN_SOURCE], text[400];
     snprintf(text, sizeof text,
              "results that lay on %.80s when it was connected for the first time were left alone "
              "(agent.first_start), the last of them %.200s",
              instrument, finding->name);
     struct lf_concern concern =
-        {.source = source,
+        {.source = lf_concern_instrument(instrument, source),
          .about = "results before the first connection",
          .text = text,
          .todo = "Upload those that are still wanted by hand, or touch them: a new version "

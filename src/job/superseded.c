@@ -79,11 +79,10 @@ enum lf_status job__withdraw_older(struct job_work *work, struct lf_error *err)
 static enum lf_status name_it(struct job_work *work, int64_t id, struct lf_error *err)
 {
     struct lf_job job;
-    char source[120], about[240], text[LF_ERROR_TEXT];
+    char source[LF_CONCERN_SOURCE], about[240], text[LF_ERROR_TEXT];
     enum lf_status status = lf_journal_job_get(work->jobs->journal, id, &job, err);
     if (status != LF_OK)
         return status;
-    snprintf(source, sizeof source, "instrument/%.80s", work->job->instrument);
     snprintf(about, sizeof about, "superseded %.200s", lf_job_about(&job));
     snprintf(text, sizeof text,
              "%.160s (job %lld), an earlier file of the same generator, was put on %.80s before %.160s (job "
@@ -91,7 +90,7 @@ static enum lf_status name_it(struct job_work *work, int64_t id, struct lf_error
              lf_job_about(&job), (long long)id, job.instrument, lf_job_about(work->job),
              (long long)work->job->id);
     status = lf_journal_concern(work->jobs->journal,
-                                &(struct lf_concern){.source = source,
+                                &(struct lf_concern){.source = lf_concern_instrument(job.instrument, source),
                                                      .about = about,
                                                      .text = text,
                                                      .todo = "if the earlier file still lies there and must "

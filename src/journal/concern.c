@@ -11,6 +11,12 @@
 
 #define MORE "more"
 
+const char *lf_concern_instrument(const char *instrument, char room[LF_CONCERN_SOURCE])
+{
+    snprintf(room, LF_CONCERN_SOURCE, "instrument/%s", instrument);
+    return room;
+}
+
 enum lf_status journal__concern_recover(struct lf_journal *journal, struct lf_error *err)
 {
     return journal__query_do(journal, err, "DELETE FROM concern WHERE stands", "");

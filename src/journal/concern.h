@@ -15,6 +15,10 @@
 
 enum { LF_CONCERNS_MAX = 100, LF_CONCERN_ABOUT_MAX = 300 };
 
+/* The source of what concerns an instrument: "instrument/NAME". Returns room. */
+enum { LF_CONCERN_SOURCE = LF_PAUSED_NAME + 20 };
+const char *lf_concern_instrument(const char *instrument, char room[LF_CONCERN_SOURCE]);
+
 /* Borrowed. */
 struct lf_concern {
     int64_t id;         /* given by the journal; only in lists */

@@ -1,0 +1,91 @@
+/* An instrument counts as not answering when a call into its folder or device does not return, and for no
+ * other wait. */
+#include "core.h"
+#include "fake_device.h"
+#include "instrument/host.h"
+
+static int64_t stuck_ms; /* as the hook saw it */
+
+static void changed(void *context, struct lf_instrument *instrument)
+{
+    (void)context;
+    stuck_ms = lf_pulse_stuck_ms(&instrument->pulse);
+}
+
+static struct lf_instrument *open_with(struct lf_journal *journal)
+{
+    struct lf_instrument *instrument = NULL;
+    struct lf_instrument_options options = {.name = "robot", .driver = &fake_driver, .journal = journal};
+    struct lf_instrument_hooks hooks = {.changed = changed};
+    NEED(lf_instrument_open(&options, &hooks, &instrument, UNIT_ERROR) == LF_OK);
+    return instrument;
+}
+
+/* The newest call of the driver began an hour ago. */
+static void get_stuck(struct lf_instrument *instrument)
+{
+    instrument->pulse.began = lf_clock_mono_ms() - 3600000;
+}
+
+static void what_the_host_does(void)
+{
+    struct lf_journal *journal = core_journal();
+    struct lf_instrument *instrument = open_with(journal);
+    const struct lf_host *host = &instrument->host;
+    get_stuck(instrument);
+    host->concern(host->self, "result x", true, "is odd", "look");
+    CHECK_INT(lf_pulse_stuck_ms(&instrument->pulse), 0);
+    get_stuck(instrument);
+    stuck_ms = -1;
+    host->way(host->self, "by a lease");
+    CHECK_INT(stuck_ms, 0);
+    instrument__leave(instrument);
+    lf_instrument_close(instrument);
+    lf_journal_close(journal);
+    fake_devices_free();
+}
+
+static void noted(void *context, const struct lf_concern *concern)
+{
+    CHECK_STR(concern->source, "instrument/robot");
+    CHECK_STR(concern->about, "not answering");
+    ++*(int *)context;
+}
+
+static int concerns(struct lf_journal *journal)
+{
+    int count = 0;
+    NEED(lf_journal_concern_list(journal, noted, &count, UNIT_ERROR) == LF_OK);
+    return count;
+}
+
+static void told_until_it_answers(void)
+{
+    struct lf_journal *journal = core_journal();
+    struct lf_instrument *instrument = open_with(journal);
+    get_stuck(instrument);
+    lf_instrument_watch(instrument);
+    CHECK_INT(concerns(journal), 1);
+    instrument__leave(instrument);
+    lf_instrument_watch(instrument);
+    CHECK_INT(concerns(journal), 0);
+    lf_instrument_close(instrument);
+    lf_journal_close(journal);
+    fake_devices_free();
+}
+
+static void without_a_journal(void)
+{
+    struct lf_instrument *instrument = open_with(NULL);
+    get_stuck(instrument);
+    lf_instrument_watch(instrument);
+    CHECK_INT(lf_instrument_state(instrument), LF_INSTRUMENT_SILENT);
+    instrument__leave(instrument);
+    lf_instrument_close(instrument);
+    fake_devices_free();
+}
+
+UNIT_TESTS("instrument, silence",
+           {"what the driver has the host do takes none of the instrument's time", what_the_host_does},
+           {"a person is told until the instrument answers again", told_until_it_answers},
+           {"without a journal the state alone shows it", without_a_journal}, )
