@@ -77,6 +77,8 @@ static enum lf_status set_checked(struct job_work *work, enum lf_job_field field
     for (size_t i = 0; !fault && i < len; i++)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
             fault = "has control characters";
+    if (!fault && !lf_utf8_valid(lf_slice(text, len)))
+        fault = "is no text";
     if (fault)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
                        "the %s found for %.150s %s. Name the run: `labferry assign %lld RUN%s`",
@@ -166,11 +168,12 @@ static enum lf_status by_content(struct job_work *work, const char *regex, struc
     char *start = malloc(CONTENT_MAX);
     status = start ? lf_file_read_at(&file, 0, start, CONTENT_MAX, &got, err)
                    : lf_fail_memory(err, "reading a spooled result");
-    if (status == LF_OK)
-        status = by_regex(work, regex, start, got, err);
-    if (status == LF_NOT_FOUND && !err->text[0]
-        && (memchr(start, 0, got) || !lf_utf8_valid(lf_slice(start, got))))
+    /* As text first: what is found there goes to Benchling. */
+    bool converts = status == LF_OK && (memchr(start, 0, got) || !lf_utf8_valid(lf_slice(start, got)));
+    if (converts)
         status = by_text(work, regex, start, got, err);
+    if (converts ? status == LF_NOT_FOUND && !err->text[0] : status == LF_OK)
+        status = by_regex(work, regex, start, got, err);
     free(start);
     lf_file_close(&file);
     return status;

@@ -143,6 +143,22 @@ static void odd_results(void)
     case_close(&c);
 }
 
+static void umlauts_in_latin_1(void)
+{
+    case_config =
+        "instruments = ( { name = \"robot\"; driver = \"fake\"; collect = ( { files = \"*\"; match = [ "
+        "\"content:^(?<config>.+): (?<run>run_[0-9]+)\" ]; } ); } );\n";
+    begin();
+    case_config = NULL;
+    id = case_result(&c, "C1.csv",
+                     "Pr\xFC"
+                     "fung: run_1\n",
+                     1);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, id, "config"), "Pr\u00FCfung");
+    case_close(&c);
+}
+
 /* ---- the last delivery ---- */
 
 static void by_last_job(void)
@@ -315,6 +331,7 @@ static void delivery_in_doubt(void)
 
 UNIT_TESTS(
     "job, runs of results", UNIT_ROWS(later, later_version), UNIT_ROWS(odd, odd_results),
+    {"what is found in a result in Latin-1 is passed on as UTF-8", umlauts_in_latin_1},
     UNIT_ROWS(doubts, delivery_in_doubt),
     {"of the versions of a growing file that wait for a person only the last one does", versions_in_between},
     {"equal content is not uploaded again, though the event of the first upload came back",
