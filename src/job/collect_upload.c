@@ -1,4 +1,4 @@
-#include "job/collect_upload.h"
+#include "job/collect_steps.h"
 
 #include "job/spool.h"
 
