@@ -71,6 +71,10 @@ enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err);
 /* Stops watching, and logs why. */
 void folder__watch_failed(struct lf_folder *folder, const struct lf_error *err);
 
+/* deliver_check.c: refuses a name that the inbox cannot hold, and a file that does not fit. */
+enum lf_status folder__check_delivery(struct lf_folder *folder, const struct lf_action *action,
+                                      struct lf_error *err);
+
 /* deliver.c */
 enum lf_status folder__prepare(struct lf_folder *folder, const struct lf_action *action,
                                struct lf_error *err);
