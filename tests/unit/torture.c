@@ -1,5 +1,5 @@
-// States of the parent: for each test, one counting run, then up to TOGETHER runs at a time (a slot each)
-// until no allocation is left. The children share nothing but `struct told` with it.
+// States of the parent: for each test, one counting run in this process, then up to TOGETHER runs at a time
+// (a slot each) until no allocation is left. The children share nothing but `struct told` with it.
 #include "torture.h"
 
 #include "failing.h"
@@ -152,23 +152,27 @@ static struct slot *free_slot(void)
     return NULL;
 }
 
-// Libraries make themselves ready at their first use, and some leak or stay broken when they cannot: that is
-// theirs. One run in this process does it before anything is counted.
-static void warm_up(const struct torture *torture, const struct unit_test *test)
+// How many allocations the test makes. Libraries make themselves ready at their first use, and some leak or
+// stay broken when they cannot: that is theirs. This run, in this process, does it for all that follow.
+static uint64_t count_allocations(const struct torture *torture, const struct unit_test *test)
 {
+    uint64_t none;
     fflush(stdout);
     int out = dup(STDOUT_FILENO), error = dup(STDERR_FILENO);
     FILE *output = tmpfile();
     must(out >= 0 && error >= 0 && output != NULL, "make a file for output");
     dup2(fileno(output), STDOUT_FILENO);
     dup2(fileno(output), STDERR_FILENO);
+    failing_start(0, false);
     torture->run(test);
+    uint64_t count = failing_stop(&none);
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);
     close(out);
     close(error);
     fclose(output);
+    return count;
 }
 
 // The point after nth. Points do not depend on how many allocations there are or how fast this machine is:
@@ -176,7 +180,7 @@ static void warm_up(const struct torture *torture, const struct unit_test *test)
 static uint64_t next_point(uint64_t nth, enum torture_points points)
 {
     switch (points) {
-    case TORTURE_SOME: return nth * 8;
+    case TORTURE_SOME: return nth * 16;
     case TORTURE_MANY: return nth + 1 + nth / 12;
     default: return nth + 1;
     }
@@ -191,11 +195,8 @@ static void torture_test(const struct torture *torture, const struct unit_test *
         puts(" left out: slow");
         return;
     }
-    uint64_t bad = 0, running = 0;
-    warm_up(torture, test);
-    start(&slots[0], torture, test, 0, false);
-    bad += !reap(torture, test, true);
-    uint64_t total = slots[0].told->counted, runs_before = runs;
+    uint64_t bad = 0, running = 0, runs_before = runs;
+    uint64_t total = count_allocations(torture, test);
     bool onwards = false;
     for (uint64_t nth = 1; nth <= total; onwards = !onwards) {
         if (running == TOGETHER) {

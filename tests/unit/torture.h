@@ -16,7 +16,7 @@ struct torture {
     const char *program;
 };
 
-// Which allocations fail: the 1st, 8th, 64th ... of each test that is not slow; some fifty of each
+// Which allocations fail: the 1st, 16th, 256th ... of each test that is not slow; some fifty of each
 // thousand of every test; or each one.
 enum torture_points { TORTURE_SOME, TORTURE_MANY, TORTURE_ALL };
 

@@ -84,7 +84,7 @@ const void *unit_row(void);
     }
 
 // The checks go on after a failure; the NEED ones end the test there (what follows would make no sense).
-#define CHECK(condition) CU_assertImplementation(!!(condition), __LINE__, #condition, __FILE__, "", CU_FALSE)
+#define CHECK(condition) unit_check(!!(condition), #condition, __FILE__, __LINE__)
 #define NEED(condition) unit_need(!!(condition), #condition, __FILE__, __LINE__)
 #define CHECK_INT(actual, expected)                                                                          \
     unit_check_int((int64_t)(actual), (int64_t)(expected), #actual, __FILE__, __LINE__)
@@ -105,7 +105,7 @@ void unit_write(const char *path, const char *text);
 const char *unit_source(const char *relative);
 
 // How long to wait for what must happen: only an upper bound, so generous that a busy machine keeps it. Under
-// torture, where much does not happen for lack of memory, three seconds.
+// torture, where much does not happen for lack of memory, three seconds, and a moment once a check has failed.
 #define UNIT_SOON_MS unit_soon_ms
 extern int unit_soon_ms;
 
@@ -128,6 +128,7 @@ void unit_failing_over(void);
 // Behind the macros. Strings may be NULL, which equals only NULL.
 void unit_need(bool holds, const char *condition, const char *file, unsigned line);
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count);
+bool unit_check(bool holds, const char *condition, const char *file, unsigned line);
 bool unit_check_int(int64_t actual, int64_t expected, const char *what, const char *file, unsigned line);
 bool unit_check_str(const char *actual, const char *expected, const char *what, const char *file,
                     unsigned line);

@@ -293,6 +293,8 @@ enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf
     (void)cloud;
     (void)call;
     bool lost;
+    if (THE.on_create)
+        THE.on_create();
     if (enter("create_processor", &lost)) {
         THE.created++;
         cJSON *made = json("{\"id\":\"aop_%d\",\"run\":\"%s\",\"config\":\"%s\",\"status\":\"NOT_STARTED\","

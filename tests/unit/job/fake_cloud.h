@@ -15,6 +15,7 @@ struct fake_cloud {
     const char *bytes;                            // of every download
     const char *resource;                         // of every event that lacks it
     void (*on_resource)(void);                    // called while it reads a resource; NULL: nothing
+    void (*on_create)(void);                      // called before it creates a processor; NULL: nothing
     // Answers for the list of events; without an answer it has filled the error.
     cJSON *(*list)(const char *after, const char *since, const char *types, const char *next,
                    struct lf_error *err);

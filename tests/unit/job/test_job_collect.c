@@ -453,6 +453,27 @@ static void waits_silently(void)
     case_close(&c);
 }
 
+static bool noted; /* when the cloud was asked to attach */
+
+static void note_attaching(void)
+{
+    struct lf_job job = core_job(c.journal, 1);
+    noted = lf_job_bool(&job, LF_JOB_ATTACHING);
+    lf_job_free(&job);
+}
+
+static void attaching_is_noted(void)
+{
+    noted = false;
+    begin();
+    fake_cloud.on_create = note_attaching;
+    id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(noted);
+    CHECK_STR(case_fact(&c, id, "attaching"), "");
+    case_close(&c);
+}
+
 /* ---- old findings ---- */
 
 static const struct {
@@ -596,5 +617,8 @@ static void uploaded_by(void)
 UNIT_TESTS("job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results),
            UNIT_ROWS(cleared, spool_folder), UNIT_ROWS(uploaded, uploaded_by),
            {"a result that has the content of an attached one cannot be assigned", same_content_held},
+           {"before a result is attached the journal says so: a crash in between does not let it be assigned "
+            "to another run",
+            attaching_is_noted},
            {"a job that waits for another looks again and again, and reports it once", waits_silently,
             UNIT_SLOW}, )
