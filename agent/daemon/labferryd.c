@@ -34,8 +34,8 @@ static int usage(FILE *out, int code)
     return code;
 }
 
-/* Returns an exit status. A supervisor does not restart what ends with EXIT_CONFIG_WRONG, as only a person can
- * correct that; a disk may work again. */
+/* Returns an exit status. A supervisor does not restart what ends with EXIT_CONFIG_WRONG, which only a person
+ * can correct that; a disk may work again. */
 static int load(const char *path, struct lf_config **config)
 {
     struct lf_config_report report = {0};
