@@ -35,7 +35,7 @@ static int usage(FILE *out, int code)
 }
 
 /* Returns an exit status. A supervisor does not restart what ends with EXIT_CONFIG_WRONG, which only a person
- * can correct that; a disk may work again. */
+ * can correct; a disk may work again. */
 static int load(const char *path, struct lf_config **config)
 {
     struct lf_config_report report = {0};
