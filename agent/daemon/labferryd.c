@@ -34,20 +34,24 @@ static int usage(FILE *out, int code)
     return code;
 }
 
-/* Returns an exit status. */
+/* Returns an exit status. A supervisor does not restart what ends with EXIT_CONFIG_WRONG, which only a person
+ * can correct; a disk may work again. */
 static int load(const char *path, struct lf_config **config)
 {
     struct lf_config_report report = {0};
     struct lf_error err = {0};
     enum lf_status status = lf_config_load(path, lf_control_config_hooks(), config, &report, &err);
-    if (status == LF_NO_MEMORY) /* then nothing was found out about the file */
-        fprintf(stderr, "labferryd: %s\n", err.text);
-    else if (status != LF_OK && report.count == 0)
+    if (status != LF_OK && err.class != LF_TRANSIENT && report.count == 0)
         fprintf(stderr, "%s\n", err.text);
-    if (status != LF_NO_MEMORY)
+    if (status != LF_NO_MEMORY) /* else nothing was found out about the file */
         lf_config_report_print(&report, stderr);
     lf_config_report_free(&report);
-    return status == LF_OK ? EXIT_SUCCESS : status == LF_NO_MEMORY ? EXIT_CANNOT_START : EXIT_CONFIG_WRONG;
+    if (status == LF_OK)
+        return EXIT_SUCCESS;
+    if (err.class != LF_TRANSIENT)
+        return EXIT_CONFIG_WRONG;
+    fprintf(stderr, "labferryd: cannot start: %s\n", err.text);
+    return EXIT_CANNOT_START;
 }
 
 static int serve(const struct lf_config *config, const char *path)

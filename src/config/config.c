@@ -98,8 +98,8 @@ static enum lf_status final_status(const struct lf_load *load, struct lf_error *
         snprintf(line, sizeof line, ":%d", first->line);
     if (report->errors > 1)
         snprintf(more, sizeof more, " (and %zu more; list them with: labferry check)", report->errors - 1);
-    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%.100s%s: %.300s%s", first->file, line, first->text,
-                   more);
+    return lf_fail(err, LF_INVALID, load->passing == report->errors ? LF_TRANSIENT : LF_NEEDS_PERSON,
+                   "%.100s%s: %.300s%s", first->file, line, first->text, more);
 }
 
 enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *hooks,

@@ -243,8 +243,8 @@ struct lf_config_report {
 
 /* Reads and checks a file. LF_OK: *config is returned owned (the report may hold warnings). Otherwise *config
  * is NULL, and err has the first error and the number of further ones. report may be NULL; it is filled in
- * both cases, in the order of the file; free it with lf_config_report_free. Class: needs a person (except out
- * of memory). */
+ * both cases, in the order of the file; free it with lf_config_report_free. Class: transient if nothing is
+ * wrong with the file, but with a disk (read-only, I/O errors), or out of memory; else needs a person. */
 enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *hooks,
                               struct lf_config **config, struct lf_config_report *report,
                               struct lf_error *err);

@@ -23,6 +23,7 @@ struct lf_load {
     struct lf_config_instrument *instruments;
     struct lf_config_route *routes;
     bool no_memory; /* loading ends in LF_NO_MEMORY, whatever problems were found */
+    size_t passing; /* errors that are not in the file, and may be over without a change of it */
 };
 
 /* ---- memory.c: everything lives as long as the configuration ---- */

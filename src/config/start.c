@@ -22,6 +22,20 @@ static void report(struct lf_load *load, const char *group, const char *name, co
 
 /* ---- folders ---- */
 
+/* Why nothing can be written into a folder. A disk that is read-only or fails is no mistake in the file. */
+static void report_folder(struct lf_load *load, const char *name, const char *folder,
+                          enum lf_config_severity severity, const struct lf_error *err)
+{
+    bool disk = err->class == LF_TRANSIENT;
+    if (err->status != LF_DENIED)
+        severity = LF_CONFIG_ERROR;
+    config__load_note(load, err);
+    load->passing += disk && severity == LF_CONFIG_ERROR;
+    config__load_problem(load, severity, config__load_member(config_lookup(&load->file, "agent"), name),
+                         "agent: \"%s\": this user cannot write into %s: %s; correct the path or %s", name,
+                         folder, err->text, disk ? "see to the disk" : "its permissions");
+}
+
 /* Can this user write into the folder? If it does not exist yet, the nearest one above it is checked, which
  * is only worth a warning: systemd or another user may create the folder. */
 static void check_folder(struct lf_load *load, const char *name, const char *path)
@@ -36,15 +50,8 @@ static void check_folder(struct lf_load *load, const char *name, const char *pat
         folder = above;
         severity = LF_CONFIG_WARNING;
     }
-    if (folder && (!lf_dir_is_open(&dir) || lf_dir_check_writable(&dir, &err) != LF_OK)) {
-        const config_setting_t *group = config_lookup(&load->file, "agent");
-        config__load_note(load, &err);
-        config__load_problem(load, err.status == LF_DENIED ? severity : LF_CONFIG_ERROR,
-                             config__load_member(group, name),
-                             "agent: \"%s\": this user cannot write into %s: %s; correct the path or its "
-                             "permissions",
-                             name, folder, err.text);
-    }
+    if (folder && (!lf_dir_is_open(&dir) || lf_dir_check_writable(&dir, &err) != LF_OK))
+        report_folder(load, name, folder, severity, &err);
     load->no_memory = load->no_memory || !folder;
     lf_dir_close(&dir);
     free(folder);

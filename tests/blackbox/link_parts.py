@@ -126,6 +126,11 @@ class Probe:
         self.say("health")
         return self.next("health")["health"]
 
+    def wakes(self):
+        """How often its threads have been scheduled. What rests is not; what spins is interrupted by others, or uses a processor."""
+        return sum(int(line.split()[1]) for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+                   for line in (task / "status").read_text().splitlines() if "ctxt_switches" in line)
+
     def cpu_s(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

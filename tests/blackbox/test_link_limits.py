@@ -31,7 +31,7 @@ class LimitsTest(unittest.TestCase):
         return broker
 
     def probe(self, port, *options):
-        probe = Probe("host=127.0.0.1", f"port={port}", "filter=lab/events/#", "base=lab/agent", *options)
+        probe = Probe("host=127.0.0.1", f"port={port}", "filter=lab/events/#", "base=lab/agent", "clock=1", *options)
         self.addCleanup(probe.end)
         return probe
 
@@ -78,7 +78,7 @@ class Quota(LimitsTest):
         """a refusal without a reason that says more is tried again a few times, then dropped and named"""
         broker = self.at()
         broker.refused["lab/b"] = 0x80
-        probe = self.online(broker, "clock=1")
+        probe = self.online(broker)
         outcomes = []
         while "dropped" not in outcomes:
             probe.say("publish 1 1 0 lab/b x")
@@ -237,7 +237,7 @@ class Version(LimitsTest):
                 except OSError:
                     return
         threading.Thread(target=serve, daemon=True).start()
-        return self.probe(server.getsockname()[1], "clock=1")
+        return self.probe(server.getsockname()[1])
 
     def test_refused(self):
         """a broker that answers as MQTT 3 does is reported in one sentence, and left alone for minutes"""

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- bytes ---- */
@@ -238,14 +239,32 @@ int mkdirat(int dir, const char *path, mode_t mode)
     return moved(REAL(mkdirat)(dir, path, mode), dir, path);
 }
 
-/* ---- opening ---- */
+/* ---- another boot ---- */
 
-/* After a power cut the machine has another boot id: LF_CRASH_BOOT_ID names the file that has it. */
+/* After a power cut the time since the boot starts again: LF_CRASH_BOOTED_NS is when that was, on the real
+ * clock. The monotonic clock goes on, as the C library waits by it. */
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+    enum { NS = 1000000000 };
+    const char *booted = id == CLOCK_BOOTTIME ? getenv("LF_CRASH_BOOTED_NS") : NULL;
+    if (syscall(SYS_clock_gettime, id, now) != 0)
+        return -1;
+    if (booted) {
+        long long at = now->tv_sec * (long long)NS + now->tv_nsec - atoll(booted);
+        now->tv_sec = at / NS;
+        now->tv_nsec = at % NS;
+    }
+    return 0;
+}
+
+/* And the machine has another boot id: LF_CRASH_BOOT_ID names the file that has it. */
 static const char *renamed(const char *path)
 {
     const char *other = strcmp(path, "/proc/sys/kernel/random/boot_id") ? NULL : getenv("LF_CRASH_BOOT_ID");
     return other ? other : path;
 }
+
+/* ---- opening ---- */
 
 static int opened(int fd, int dir, const char *path, const struct opening *opening)
 {

@@ -25,6 +25,7 @@ TRIES = 10
 LARGE_ROWS = 130_000  # the result has more than 10 MB then, and goes up in parts
 ROWS_KEPT = 5000  # by the simulated tenant, of a file
 CANNOT_START = 1  # exit status of an agent that finds no good disk
+BOOTING_NS = 1_000_000_000  # from the boot to the start of the agent
 AGAIN_MAX = 400  # calls until a started agent is ended again; what is left to do takes fewer and fewer
 WEIGHT = 12.34
 
@@ -74,7 +75,7 @@ class Bench(whole.Lab):
         self.shim, self.options, self.chance = shim, options, random.Random(seed)
         self.disk, self.store = self.home / "disk", self.home / "store"
         self.failing = options.how in ("enospc", "eio", "erofs")
-        self.deaths, self.armed, self.held, self.task, self.places = 0, False, [], None, []
+        self.deaths, self.armed, self.held, self.task, self.places, self.booted_ns = 0, False, [], None, [], 0
 
     # ---- parts
 
@@ -121,6 +122,7 @@ class Bench(whole.Lab):
         if self.options.cut and self.deaths:
             (self.home / "boot_id").write_text(f"00000000-0000-4000-8000-{self.deaths:012}\n")
             env["LF_CRASH_BOOT_ID"] = str(self.home / "boot_id")
+            env["LF_CRASH_BOOTED_NS"] = str(self.booted_ns)
         self.armed = bool(at)
         self.start_agent(wait=False, env=self.sane(env))
 
@@ -160,6 +162,7 @@ class Bench(whole.Lab):
         for other in others:
             other.send_signal(signal.SIGSTOP)
         powercut.cut(self.disk, self.store, self.chance if self.options.cut == "mix" else None)
+        self.booted_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - BOOTING_NS
         for other in others:
             other.send_signal(signal.SIGCONT)
 

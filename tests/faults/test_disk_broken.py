@@ -30,11 +30,15 @@ class ReadOnly(OnSmallDisks):
         self.disk.remount(read_only=True)
         tasks.append(lab.new_task())
         lab.start_agent(wait=False)
-        self.assertEqual(lab.parts["agent"].wait(60), 1)
+        self.assertEqual(lab.parts["agent"].wait(60), 1)  # not 78, with which no supervisor starts it again
         del lab.parts["agent"]
         last = lab.log("agent").splitlines()[-1]
         self.assertIn("cannot start", last)
         self.assertIn("Read-only file system", last)
+        check = subprocess.run([lab.program("labferry"), "check", lab.home / "labferry.conf"], check=False, stdin=subprocess.DEVNULL,
+                               capture_output=True, text=True, timeout=60)
+        self.assertEqual(check.returncode, 1, check.stdout)
+        self.assertIn("Read-only file system", check.stdout)
         self.disk.remount()
         lab.start_agent()
         self.once(tasks=tasks)

@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from small_disk import KB, MB, OnSmallDisks, prepare
-from whole import BASE, Refused, config
+from whole import BASE, BY_NAME, Refused, config
 
 
 SIDE_BY_SIDE = 4
@@ -150,14 +150,15 @@ class Collecting(HeldBack):
     def test_before_collecting(self):
         """a result waits on the instrument while the disk is full, and is uploaded once"""
         lab = self.lab
-        self.begin()
-        files = [lab.generate()]
+        self.begin(config(match=BY_NAME))  # the run has a result already: only the name can say that the second is its own
+        files = [lab.generate(name=f"{lab.run}.csv")]
         self.once(files, results=1)
         self.disk.fill()
-        lab.result("second.csv", "Well,Absorbance\nA1,0.5\n")
+        second = f"{lab.run}_second.csv"
+        lab.result(second, "Well,Absorbance\nA1,0.5\n")
         self.status_says(FULL)
         self.stands_still()
-        self.assertTrue((lab.home / "hamilton/results/second.csv").exists())
+        self.assertTrue((lab.home / "hamilton/results" / second).exists())
         self.disk.make_room()
         self.once(files, results=2)
 

@@ -40,7 +40,7 @@ routes = (
       inputs = { sample = "Sample"; }; outputs = { weight = "Mass"; unit = "Unit"; }; },
     { name = "measure"; on = "workflowTask.created"; job = "task"; only_agent = true; start = "at-once"; instrument = "meter-1"; procedure = "source-and-measure";
       where = { workflowTask = { schema = { name = [ "Measure voltage" ]; }; }; };
-      inputs = { sample = "Sample"; }; outputs = { weight = "Mass"; unit = "Unit"; }; }
+      inputs = { sample = "Sample"; }; outputs = { weight = "Mass"; }; }
 );
 """
 

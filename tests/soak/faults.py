@@ -3,11 +3,13 @@
 Faults of different parts overlap; of one part there is one at a time."""
 import collections
 import functools
+import pathlib
 import random
 import signal
 import time
 
 import bench
+from stage import wait_until
 
 GAP_S = (1, 6)  # between two faults
 CLOUD = {
@@ -88,9 +90,17 @@ class Faults:
         self.lab.parts[part].send_signal(signal.SIGSTOP)
         return lambda: self.lab.parts[part].send_signal(signal.SIGCONT)
 
+    def catches(self, number):
+        """Started by a fault a moment ago, the agent may still be loading."""
+        status = pathlib.Path(f"/proc/{self.lab.parts['agent'].pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return int(caught.split()[1], 16) >> (number - 1) & 1
+
     def end_agent(self, how):
         if self.lab.parts["agent"].poll() is not None:
             raise RuntimeError("the agent has ended by itself")
+        if how == signal.SIGTERM:  # before it catches the signal, no program ends cleanly
+            wait_until("the agent catches SIGTERM", lambda: self.lab.alive("agent") and self.catches(how))
         began = time.monotonic()
         self.away.append([began, None])
         status = self.lab.stop("agent", how, seconds=60)

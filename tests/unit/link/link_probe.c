@@ -14,6 +14,7 @@
  *   given_up=ABOUT       noted in an earlier run, as a concern
  *   base=TOPIC           under which the agent's own topics are
  *   correlation=N        bytes of correlation data in place of "corr-1"
+ *   clock=1              for "pass": each wait looks at the clock every few milliseconds, so it does not rest
  *
  * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | health | pass MS (time passes) | close
  */
@@ -246,7 +247,7 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
     } else if (!strcmp(name, "tls"))
         config->tls = true;
     else if (!strcmp(name, "clock"))
-        lf_test_time_passes(0);
+        lf_test_time_passes(0); /* before the link's first wait */
     else if (!strcmp(name, "journal"))
         probe->journal = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     else
@@ -278,7 +279,6 @@ int main(int argc, char **argv)
         set(&config, &options, &probe, filters, argv[i]);
     if (!options.duplicate_payload)
         options.duplicate_payload = options.will_payload;
-    lf_test_time_passes(0); /* waits of the link notice later "pass" commands */
     if (lf_link_open(&config, &options, &hooks, &link, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
