@@ -100,7 +100,7 @@ static void online(void *context)
 {
     struct agent *agent = context;
     lf_intake_connected(agent->context.intake);
-    status_queue(&agent->context, witness_was_heard(agent->witness));
+    status_queue(&agent->context, witness_lets_publish(agent->witness));
     neighbours_queue(&agent->context);
     lf_outbox_online(agent->context.outbox);
 }
@@ -173,11 +173,12 @@ static bool link_given_up(void *context, const char *about)
     return search.found;
 }
 
-static void heard(void *context, enum lf_link_heard what, struct lf_slice payload)
+static bool heard(void *context, enum lf_link_heard what, struct lf_slice payload)
 {
     struct agent *agent = context;
-    witness_hear(agent->witness, what, payload);
+    bool doubts = witness_hear(agent->witness, what, payload);
     lf_wake_up(&agent->changed);
+    return doubts;
 }
 
 static bool work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
@@ -456,7 +457,7 @@ static bool is_online(const struct agent *agent)
 static void publish_head(struct agent *agent)
 {
     int64_t acted = lf_journal_audit_acted(agent->context.journal);
-    if (acted == agent->published || !is_online(agent) || !witness_was_heard(agent->witness))
+    if (acted == agent->published || !is_online(agent) || !witness_lets_publish(agent->witness))
         return;
     if (status_queue_head(&agent->context)) {
         agent->published = acted;
@@ -485,7 +486,7 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
         news = news || woken == LF_OK || needs_changed(agent);
         if (!news || !lf_deadline_passed(next_status))
             continue;
-        if (is_online(agent) && status_queue(&agent->context, witness_was_heard(agent->witness)))
+        if (is_online(agent) && status_queue(&agent->context, witness_lets_publish(agent->witness)))
             lf_outbox_kick(agent->context.outbox);
         next_status = lf_deadline_in(STATUS_PACE_MS);
         news = false;
