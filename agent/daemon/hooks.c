@@ -54,7 +54,7 @@ static void online(void *context)
 {
     struct agent *agent = context;
     lf_intake_connected(agent->context.intake);
-    status_queue(&agent->context, witness_was_heard(agent->witness));
+    status_queue(&agent->context, witness_lets_publish(agent->witness));
     neighbours_queue(&agent->context);
     lf_outbox_online(agent->context.outbox);
 }
@@ -127,11 +127,12 @@ static bool link_given_up(void *context, const char *about)
     return search.found;
 }
 
-static void heard(void *context, enum lf_link_heard what, struct lf_slice payload)
+static bool heard(void *context, enum lf_link_heard what, struct lf_slice payload)
 {
     struct agent *agent = context;
-    witness_hear(agent->witness, what, payload);
+    bool doubts = witness_hear(agent->witness, what, payload);
     lf_wake_up(&agent->changed);
+    return doubts;
 }
 
 static bool work(void *context, struct lf_instrument *instrument, int64_t *next_mono)

@@ -280,7 +280,7 @@ static bool is_online(const struct agent *agent)
 static void publish_head(struct agent *agent)
 {
     int64_t acted = lf_journal_audit_acted(agent->context.journal);
-    if (acted == agent->published || !is_online(agent) || !witness_was_heard(agent->witness))
+    if (acted == agent->published || !is_online(agent) || !witness_lets_publish(agent->witness))
         return;
     if (status_queue_head(&agent->context)) {
         agent->published = acted;
@@ -309,7 +309,7 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
         news = news || woken == LF_OK || needs_changed(agent);
         if (!news || !lf_deadline_passed(next_status))
             continue;
-        if (is_online(agent) && status_queue(&agent->context, witness_was_heard(agent->witness)))
+        if (is_online(agent) && status_queue(&agent->context, witness_lets_publish(agent->witness)))
             lf_outbox_kick(agent->context.outbox);
         next_status = lf_deadline_in(STATUS_PACE_MS);
         news = false;

@@ -24,6 +24,7 @@ enum {
 };
 
 #define SOURCE "state folder"
+#define NOTED "witness.noted" /* in the journal: the head that a person was asked about last */
 #define OLDER                                                                                                  \
     "paused: the state folder is older than what was done, so that would be done again. Check the open jobs, " \
     "cancel those that were done, then resume"
@@ -44,8 +45,50 @@ struct witness {
     int64_t until, own_head; /* monotonic */
 };
 
-static enum lf_status pause_all(struct witness *witness, const char *why, const char *text,
+/* So that a person is asked about this head once. Ours must not replace it meanwhile: another agent of our
+ * name, whose it may be, would doubt its own state. */
+static enum lf_status note_kept(struct witness *witness, const struct lf_audit_head *kept,
                                 struct lf_error *err)
+{
+    const struct lf_config *config = witness->context->config;
+    char text[LF_AUDIT_HEAD];
+    lf_audit_head_text(kept, text);
+    enum lf_status status = lf_journal_set(witness->context->journal, NOTED, text, err);
+    return status == LF_OK
+               ? lf_journal_outbox_withdraw(witness->context->journal, config->link.audit_topic, err)
+               : status;
+}
+
+static bool was_noted(struct witness *witness, const struct lf_audit_head *kept)
+{
+    char text[LF_AUDIT_HEAD], *noted = NULL;
+    struct lf_error ignored;
+    lf_audit_head_text(kept, text);
+    bool same = lf_journal_get(witness->context->journal, NOTED, &noted, &ignored) == LF_OK && noted
+                && !strcmp(noted, text);
+    free(noted);
+    return same;
+}
+
+/* Is any instrument still paused because the state is older? If that cannot be read: yes. */
+static bool is_paused_as_older(struct witness *witness)
+{
+    const struct lf_config *config = witness->context->config;
+    bool paused = false;
+    for (size_t i = 0; !paused && i < config->instrument_count; i++) {
+        char name[LF_PAUSED_NAME], *why = NULL;
+        struct lf_error ignored;
+        lf_journal_paused(config->instruments[i].name, name);
+        paused = lf_journal_get(witness->context->journal, name, &why, &ignored) != LF_OK
+                 || (why && !strcmp(why, OLDER));
+        free(why);
+    }
+    return paused;
+}
+
+/* kept: the head that speaks against our state; NULL: none does. */
+static enum lf_status pause_all(struct witness *witness, const char *why, const char *text,
+                                const struct lf_audit_head *kept, struct lf_error *err)
 {
     struct lf_context *context = witness->context;
     const struct lf_config *config = context->config;
@@ -73,6 +116,8 @@ static enum lf_status pause_all(struct witness *witness, const char *why, const 
              "done, then labferry resume all"};
     if (status == LF_OK)
         status = lf_journal_concern(context->journal, &concern, err);
+    if (status == LF_OK && kept)
+        status = note_kept(witness, kept, err);
     if (status == LF_OK)
         status = lf_journal_doubt_over(context->journal, err); /* the pauses have it now */
     status = lf_journal_end(context->journal, status, err);
@@ -125,10 +170,10 @@ static void settle(struct witness *witness, enum lf_status status, const struct 
     witness->until = lf_deadline_in(ORDINARY_MS);
 }
 
-static void older(struct witness *witness, const char *text)
+static void older(struct witness *witness, const char *text, const struct lf_audit_head *kept)
 {
     struct lf_error err = {0};
-    settle(witness, pause_all(witness, OLDER, text, &err), &err);
+    settle(witness, pause_all(witness, OLDER, text, kept, &err), &err);
 }
 
 /* By the broker; only this resumes instruments that were paused for it. */
@@ -166,47 +211,56 @@ static void unheard(struct witness *witness)
              !witness->context->config->link.used ? "there is no broker to keep the head of the audit trail"
              : witness->heard                     ? "the broker keeps no head of the audit trail"
                               : "the broker, which keeps the head of the audit trail, is not reached");
-    settle(witness, pause_all(witness, UNSURE, text, &err), &err);
+    settle(witness, pause_all(witness, UNSURE, text, NULL, &err), &err);
 }
 
 /* ---- what is heard ---- */
 
-static void compare(struct witness *witness)
+static void tell_missing(struct witness *witness, const struct lf_audit_head *kept)
 {
-    struct lf_journal *journal = witness->context->journal;
-    const struct lf_audit_head *kept = &witness->kept;
-    struct lf_error err = {0};
-    bool has;
-    char text[400];
-    enum lf_status status = lf_journal_audit_has(journal, kept, &has, &err);
-    if (status != LF_OK) {
-        settle(witness, status, &err);
-        return;
-    }
-    if (has) {
-        witness->agreed = true;
-        confirmed(witness);
-        return;
-    }
-    int64_t first = lf_journal_audit_opened(journal) + 1;
-    char missing[80];
+    int64_t first = lf_journal_audit_opened(witness->context->journal) + 1;
+    char missing[80], text[500];
     if (first <= kept->seq)
         snprintf(missing, sizeof missing, "entries %" PRId64 " to %" PRId64 " are missing", first, kept->seq);
     else
         snprintf(missing, sizeof missing, "our entry %" PRId64 " is another one", kept->seq);
     snprintf(
         text, sizeof text,
-        "the state folder is older than the head of the audit trail that the broker keeps: %s. What was done "
-        "since would be done again, so all instruments are paused",
+        "the state folder is older than the head of the audit trail that the broker keeps: %s; or another "
+        "agent with this name has worked. What was done would be done again, so all instruments are paused",
         missing);
-    older(witness, text);
+    older(witness, text, kept);
 }
 
-void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload)
+/* True: what the broker keeps is not of our trail, and no person has compared since. */
+static bool compare(struct witness *witness)
+{
+    const struct lf_audit_head *kept = &witness->kept;
+    struct lf_error err = {0};
+    bool has;
+    enum lf_status status = lf_journal_audit_has(witness->context->journal, kept, &has, &err);
+    if (status != LF_OK) {
+        settle(witness, status, &err);
+        return false;
+    }
+    if (has) {
+        witness->agreed = true;
+        confirmed(witness);
+        return false;
+    }
+    if (was_noted(witness, kept))
+        settle(witness, LF_OK, &err);
+    else
+        tell_missing(witness, kept);
+    return is_paused_as_older(witness);
+}
+
+bool witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload)
 {
     struct lf_audit_head kept;
     cJSON *json = NULL;
     struct lf_error ignored;
+    bool doubts = false;
     bool good = heard == LF_LINK_HEARD && lf_json_parse(payload, &json, &ignored) == LF_OK
                 && lf_audit_head_parse(lf_json_text_or(json, "head", ""), &kept);
     cJSON_Delete(json);
@@ -215,11 +269,12 @@ void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_s
     if (good) {
         witness->kept = kept;
         witness->pending = true;
-        compare(witness);
+        doubts = compare(witness);
     } else if (!witness->open && !witness->pending
                && (heard != LF_LINK_AWAY || !lf_journal_doubt(witness->context->journal)))
         unheard(witness);
     lf_mutex_unlock(&witness->mutex);
+    return doubts;
 }
 
 /* ---- what the shares of instruments remember ---- */
@@ -260,7 +315,7 @@ static enum lf_status never_made(struct witness *witness, const char *instrument
         /* No job gets a number that it remembers. */
         status = lf_journal_job_skip(journal, seen->newest, &err);
         if (status == LF_OK && !told)
-            status = pause_all(witness, OLDER, text, &err);
+            status = pause_all(witness, OLDER, text, NULL, &err);
         status = lf_journal_end(journal, status, &err);
     }
     if (status != LF_OK)
@@ -314,12 +369,13 @@ bool witness_allows(struct witness *witness, struct lf_instrument *instrument, i
     return false;
 }
 
-bool witness_was_heard(struct witness *witness)
+bool witness_lets_publish(struct witness *witness)
 {
     lf_mutex_lock(&witness->mutex);
-    bool heard = !witness->pending && (witness->heard || lf_deadline_passed(witness->own_head));
+    bool may = !witness->pending && (witness->heard || lf_deadline_passed(witness->own_head))
+               && !is_paused_as_older(witness);
     lf_mutex_unlock(&witness->mutex);
-    return heard;
+    return may;
 }
 
 /* ---- opening ---- */
@@ -335,7 +391,7 @@ static enum lf_status compare_lock(struct witness *witness, struct lf_error *err
              "the journal is an older copy: it lacks %" PRId64
              " entries that were there when the last action began. All instruments are paused",
              missing);
-    enum lf_status status = pause_all(witness, OLDER, text, err);
+    enum lf_status status = pause_all(witness, OLDER, text, NULL, err);
     if (status == LF_OK)
         lf_journal_missing_noted(witness->context->journal);
     return status;

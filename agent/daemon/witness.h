@@ -22,9 +22,10 @@ void witness_close(struct witness *witness);
 /* May the instrument act? On its bench thread, while it is connected. If not yet: *next_mono is when to ask
  * again. */
 bool witness_allows(struct witness *witness, struct lf_instrument *instrument, int64_t *next_mono);
-/* What the link heard about the retained head. */
-void witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload);
-/* May our own head be published? Not before the retained one was read, which it replaces. */
-bool witness_was_heard(struct witness *witness);
+/* What the link heard about the retained head. True: it is not of our trail, and no person has compared. */
+bool witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload);
+/* May our own head be published? Not before the retained one was read, which it replaces, and not while
+ * instruments are paused because of that one. */
+bool witness_lets_publish(struct witness *witness);
 
 #endif

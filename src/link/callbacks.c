@@ -108,7 +108,7 @@ static bool is_asked(const struct lf_link *link, const char *topic)
 void link__heard(struct lf_link *link, enum lf_link_heard heard, struct lf_slice payload)
 {
     if (!link->heard && link->hooks.heard && link->config->audit_topic)
-        link->hooks.heard(link->hooks.context, heard, payload);
+        link->doubts = link->hooks.heard(link->hooks.context, heard, payload);
     link->heard = true;
 }
 

@@ -8,6 +8,10 @@
  *   The agent that finds a foreign tag after its own yields: it leaves a notice on the topic and stays
  *   disconnected for a few minutes. The agent that finds the notice stays. So exactly one of them yields.
  *
+ * An agent that doubts whether it knows all that was done under its name (its audit trail lacks what the
+ * broker keeps) has paused its instruments. It says so beside its tag, and an agent without doubts does not
+ * yield to it: else nobody would work.
+ *
  * A tag from before our own first one proves nothing: it may come from an earlier run, or from a machine that
  * was replaced. For the same reason our own tags are forgotten after yielding: when the pause is over, the
  * foreign tag may be all that is left of the other agent. If it is still running, the two change places once
@@ -29,6 +33,7 @@
 
 #define TAG "labferry-mark"
 #define YIELDS "labferry-stands-back"
+#define DOUBTS "labferry-in-doubt"
 
 enum {
     REMEMBERED_MS = 2 * TAKEN_OVER_WAIT_MS
@@ -41,17 +46,20 @@ void link__duplicate_open(struct lf_link *link)
     snprintf(link->tag, sizeof link->tag, "%016llx", (unsigned long long)lf_random_below(UINT64_MAX));
 }
 
+static bool add_mark(mosquitto_property **properties, const char *name)
+{
+    return mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, name, "yes")
+           == MOSQ_ERR_SUCCESS;
+}
+
 enum lf_status link__duplicate_tag(struct lf_link *link, bool yields, mosquitto_property **properties)
 {
     char tag[64];
     snprintf(tag, sizeof tag, "%s-%ld", link->tag, ++link->tags_sent);
     if (mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, TAG, tag) != MOSQ_ERR_SUCCESS)
         return LF_NO_MEMORY;
-    if (yields
-        && mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, YIELDS, "yes")
-               != MOSQ_ERR_SUCCESS)
-        return LF_NO_MEMORY;
-    return LF_OK;
+    bool added = (!yields || add_mark(properties, YIELDS)) && (!link->doubts || add_mark(properties, DOUBTS));
+    return added ? LF_OK : LF_NO_MEMORY;
 }
 
 enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error *err)
@@ -83,10 +91,19 @@ static void found_notice(struct lf_link *link)
     link__duplicate_seen(link);
 }
 
+/* A foreign tag came after ours. One of us yields: the one in doubt, else this one. */
+static void found_foreign(struct lf_link *link, bool other_doubts)
+{
+    if (other_doubts && !link->doubts)
+        link__duplicate_seen(link); /* which publishes our status, and so our tag, after the other's */
+    else
+        link->yields = true;
+}
+
 void link__duplicate_read(struct lf_link *link, const mosquitto_property *properties)
 {
     char *name, *value;
-    bool own = false, strange = false, notice = false;
+    bool own = false, strange = false, notice = false, doubts = false;
     const mosquitto_property *at = mosquitto_property_read_string_pair(properties, MQTT_PROP_USER_PROPERTY,
                                                                        &name, &value, false);
     while (at) {
@@ -98,6 +115,7 @@ void link__duplicate_read(struct lf_link *link, const mosquitto_property *proper
                 link->tags_seen = strtol(value + len + 1, NULL, 10);
         }
         notice = notice || !strcmp(name, YIELDS);
+        doubts = doubts || !strcmp(name, DOUBTS);
         free(name);
         free(value);
         at = mosquitto_property_read_string_pair(at, MQTT_PROP_USER_PROPERTY, &name, &value, true);
@@ -109,7 +127,7 @@ void link__duplicate_read(struct lf_link *link, const mosquitto_property *proper
     else if (strange && notice)
         found_notice(link);
     else if (strange && link->tagged && link->tags_seen >= link->tags_sent)
-        link->yields = true;
+        found_foreign(link, doubts);
 }
 
 void link__duplicate_count(struct lf_link *link, bool is_short)

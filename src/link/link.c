@@ -38,12 +38,12 @@ void link__set_state(struct lf_link *link, enum lf_link_state state, const char 
 /* Logs a failure once, until something else happens. */
 static void report_end(struct lf_link *link, const struct lf_error *err, bool was_online)
 {
+    if ((was_online || err->status == LF_BUSY) && link->hooks.offline)
+        link->hooks.offline(link->hooks.context, err);
     if (!was_online && !strcmp(link->reported, err->text))
         return;
     snprintf(link->reported, sizeof link->reported, "%s", was_online ? "" : err->text);
     lf_log(err->class == LF_NEEDS_PERSON ? LF_LOG_ERROR : LF_LOG_WARNING, "link", "%s", err->text);
-    if (was_online && link->hooks.offline)
-        link->hooks.offline(link->hooks.context, err);
 }
 
 /* The broker reported the takeover, and no tag did: the other agent does not know yet. Reconnect once: either

@@ -67,8 +67,10 @@ struct lf_link_hooks {
      * also of a session that it kept, for lack of room (mosquitto: max_queued_messages, 1000). Called again
      * when refused subscriptions were tried again. */
     void (*online)(void *context);
-    /* Once in each session, and after each that did not come up. The payload is borrowed. */
-    void (*heard)(void *context, enum lf_link_heard heard, struct lf_slice payload);
+    /* Once in each session, and after each that did not come up. The payload is borrowed. True: it speaks
+     * against our own state, and we yield to an agent of the same name without such a doubt. */
+    bool (*heard)(void *context, enum lf_link_heard heard, struct lf_slice payload);
+    /* A session that was up has ended, or the name was left to another agent (LF_BUSY). */
     void (*offline)(void *context, const struct lf_error *why);
     /* The broker has forgotten all former filters. May be NULL. */
     void (*unsubscribed)(void *context);

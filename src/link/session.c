@@ -163,6 +163,7 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
     link->ended = link->out_of_memory = link->made_progress = link->yields = link->heard = false;
+    link->doubts = false;
     link->blamed = link->answered = link->unfit = false;
     link->tags_seen = link->tags_sent;
     link->connected_at = 0;

@@ -105,6 +105,7 @@ struct lf_link {
     long tags_sent,
         tags_seen;    /* numbers of the newest; they differ while our newest tag has not come back yet */
     bool heard;       /* what is retained on the audit topic, or that nothing is */
+    bool doubts;      /* our state may be older than what was done under our name; see duplicate.c */
     bool yields;      /* a foreign tag came after ours: this session ends with a notice */
     int64_t taken_at; /* monotonic; when the broker last reported a takeover; 0: never */
     bool ended;       /* the broker has ended the session */

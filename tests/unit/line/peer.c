@@ -47,6 +47,17 @@ static bool await(struct peer *peer, size_t *from, const char *wanted, size_t le
     return true;
 }
 
+/* Until the other side has read all that was sent and has begun another wait, or has closed. */
+static void until_awaited(struct peer *peer)
+{
+    int unread = 0;
+    int64_t before = lf_test_waits();
+    struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
+    while (!poll(&fd, 1, LOOK_MS))
+        if (lf_test_waits() != before && ioctl(peer->fd, SIOCOUTQ, &unread) == 0 && !unread)
+            return;
+}
+
 static void answer(struct peer *peer, const struct peer_step *step)
 {
     size_t piece = step->pieces ? 1 : step->reply_len;
@@ -70,6 +81,8 @@ static void *run(void *self)
                 usleep(LOOK_MS * 1000); /* it is read by a later step */
         if (step->expect && !await(peer, &from, step->expect, step->expect_len))
             return NULL;
+        if (step->awaited)
+            until_awaited(peer);
         answer(peer, step);
         if (step->cancel)
             lf_cancel_set(peer->cancel);

@@ -20,6 +20,7 @@
 
 struct peer_step {
     bool cue;           /* wait for peer_cue */
+    bool awaited;       /* wait until the other side has read all and waits; no time passes meanwhile */
     const char *expect; /* read until this has come, NULL: do not wait */
     size_t expect_len;
     const char *reply; /* NULL: say nothing */

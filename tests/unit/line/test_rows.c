@@ -1,12 +1,6 @@
 /* Rows of procedures: waiting for a line, asking again, and what is done in any case at the end. */
-#include "base/failpoint.h"
-
 #include "talk.h"
 #include "unit.h"
-
-#include <pthread.h>
-#include <semaphore.h>
-#include <unistd.h>
 
 #define SCALE                                                                                                \
     "[line]\nsend_end = ''\nreply = line '<CR><LF>'\nquiet = 2s\n"                                           \
@@ -15,31 +9,12 @@
 
 /* ---- waiting for a line ---- */
 
-static sem_t started;
-
-/* Gives the cue once the other side waits for the line. */
-static void *cue_when_waiting(void *arg)
-{
-    struct peer *peer = arg;
-    int64_t before = lf_test_waits();
-    sem_post(&started);
-    while (lf_test_waits() == before)
-        usleep(100);
-    peer_cue(peer);
-    return NULL;
-}
-
 static void next_line(void)
 {
     TALK(SCALE, {R("   1.000 g\r\n   1."), .cue = true},
-         {R("500 g\r\nnoise\r\n   2.000 g\r\nHigh\r\n"), .cue = true});
-    pthread_t thread;
+         {R("500 g\r\nnoise\r\n   2.000 g\r\nHigh\r\n"), .awaited = true});
     peer_cue(&talk.peer);
-    sem_init(&started, 0, 0);
-    NEED(!pthread_create(&thread, NULL, cue_when_waiting, &talk.peer));
-    sem_wait(&started);
     say(&talk, "weigh"); /* 1.000 had arrived before: it is older than the question */
-    pthread_join(thread, NULL);
     CHECK_STR(value_of(&talk.values, "value"), "1.500");
     talk.dialogue.expecting = true; /* as after a command without reply: what has arrived counts */
     say(&talk, "weigh");

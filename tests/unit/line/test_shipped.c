@@ -189,6 +189,7 @@ static void lost_character(void)
                  {"and-balance", "weigh-now", "ST,+00123.45  g", 3, 12}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct lf_line_profile *profile = shipped(cases[i].profile);
+        NEED(profile != NULL);
         const struct lf_line_command *command = line__profile_command(profile, cases[i].command);
         struct lf_outcome values = {0};
         struct lf_error err;
