@@ -50,7 +50,7 @@ struct agent {
     struct lf_server *server;
     struct lf_texts former; /* filters of earlier configurations */
     struct witness *witness;
-    int64_t published;      /* the last action that the broker was told of, as an entry of the audit trail */
+    int64_t published;      /* audit entry of the last action whose head was published on .../audit */
     struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
@@ -402,7 +402,7 @@ static void look_at_clock(struct agent *agent)
     bool wrong = lf_clock_ahead_ms() != 0;
     struct lf_error err = {0};
     if (lf_journal_clock_look(agent->context.journal, &err) != LF_OK)
-        lf_log_warning("agent", "cannot note the time: %s", err.text); /* tried again */
+        lf_log_warning("agent", "cannot store the time: %s", err.text); /* tried again */
     if (!is_step(step) && wrong == agent->clock_wrong)
         return;
     if (starts_note_clock(agent->context.journal, is_step(step) ? step : 0, &err) != LF_OK

@@ -12,16 +12,19 @@
 struct lf_event;
 
 /* The happening that an event reports: "name|resource id|state". Version and event id are left out because
- * the twins `v2`, `v2-beta` and `v2-alpha` of one happening differ only in these. The state is LF_STATE_FILE
- * file.id, for processors also the status: a generator that runs again writes a new file; LF_STATE_STATUS
- * status.id (or status); LF_STATE_MOMENT  empty; LF_STATE_ONCE    nothing more. An event that lacks what its
- * state needs (thin, or dropped for size), or whose type is unknown, is known only by its own id:
- * "name||event id". That still finds resends. */
+ * the twins `v2`, `v2-beta` and `v2-alpha` of one happening differ only in these. The state is
+ *
+ * - LF_STATE_FILE: file.id, for processors also the status; a generator that runs again writes a new file
+ * - LF_STATE_STATUS: status.id (or status)
+ * - LF_STATE_MOMENT and LF_STATE_ONCE: empty
+ *
+ * An event that lacks what its state needs (thin, or dropped for size), or whose type is unknown, is known
+ * only by its own id: "name||event id". That still finds resends. */
 char *lf_key_event(const struct lf_event *event);
 /* Can that happen again, as a task can reach a status twice? Then lf_key_occurrence completes the key: with
  * the id of the first event that reported this occurrence. Two events of the same type never report the same
  * one; twins differ in their type, and their dates are less than LF_KEY_TWINS_MS apart. A date of the
- * resource tells nothing: real events of workflow tasks have none. */
+ * resource does not help: real events of workflow tasks have none. */
 bool lf_key_recurs(const struct lf_event *event);
 char *lf_key_occurrence(const char *happening, const char *event_id);
 enum { LF_KEY_TWINS_MS = 10 * 1000 };

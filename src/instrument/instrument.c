@@ -335,8 +335,9 @@ void lf_instrument_watch(struct lf_instrument *instrument)
         .about = "not answering",
         .stands = true,
         .text = text,
-        .todo = "check the share, its server and the network. It goes on by itself once they answer; if they "
-                "never will, unmount the share (umount -f) and restart the agent",
+        .todo =
+            "check the share, its server and the network. The instrument continues by itself once they answer. If "
+            "they never will, unmount the share (umount -f) and restart the agent",
     };
     if (silent)
         lf_log_warning(instrument->name, "%s", text);

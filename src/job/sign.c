@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ASK_AGAIN_MS: between two looks for the sign. A person wakes the job (far in the future otherwise). */
+/* ASK_AGAIN_MS: between two looks for the sign. DAY_MS: only a person wakes the job; any long time will do.
+ */
 enum { ASK_AGAIN_MS = 2000, DAY_MS = 24 * 60 * 60 * 1000 };
 
 bool job__awaits_sign(const struct lf_job *job)
@@ -81,7 +82,7 @@ static enum lf_status look_for_sign(struct job_work *work, const char *sign, str
     struct job_bench *bench = job__bench(work->jobs, work->job->instrument);
     struct lf_error why = {0};
     enum lf_status status = ask_for_sign(work, sign, &why);
-    int64_t id = work->job->id; /* a person may have said so meanwhile, or just after the last look */
+    int64_t id = work->job->id; /* a person may have started it while the procedure ran */
     if ((bench && atomic_compare_exchange_strong(&bench->started, &id, 0)) || status == LF_OK) {
         give_sign(work);
         return LF_OK;

@@ -191,7 +191,7 @@ void job__breaker(const struct job_work *work, const struct job_step *step, enum
 
 /* superseded.c: cancels jobs that would bring an older file of the same generator to the instrument. */
 enum lf_status job__withdraw_older(struct job_work *work, struct lf_error *err);
-/* Tells people if the instrument got an older file of the same generator before. */
+/* Makes a concern if the instrument already has an older file of the same generator. */
 enum lf_status job__name_superseded(struct job_work *work, struct lf_error *err);
 
 /* jobs.c: NULL: there is no such instrument. */
