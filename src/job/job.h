@@ -66,15 +66,17 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
  * waits for its turn. */
 enum lf_status lf_jobs_retry_unchecked(struct lf_jobs *jobs, int64_t id, const char *who,
                                        struct lf_error *err);
-/* Held with an unknown outcome: it did happen, so the job continues. values (an object of texts, may be NULL)
+/* Held at an action of its instrument: a person can say that it happened. */
+bool lf_job_can_confirm(const struct lf_job *job);
+/* Such a job continues as if the instrument had acted. values (an object of texts, may be NULL)
  * replaces what the instrument would have captured. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
                                struct lf_error *err);
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
                               struct lf_error *err);
-/* A held result belongs to this run and output file configuration (NULL: as configured). */
 /* A task that waits for its sample: a person has put it on the instrument. */
 enum lf_status lf_jobs_begin(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
+/* A held result belongs to this run and output file configuration (NULL: as configured). */
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,
                               const char *who, struct lf_error *err);
 

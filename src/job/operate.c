@@ -234,7 +234,7 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (!job__can_confirm(&job))
+    if (!lf_job_can_confirm(&job))
         status = not_now(&job, "confirmed: only a held action of an instrument can be", err);
     else
         status = go_on_as_done(jobs, &job, values, err);

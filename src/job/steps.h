@@ -141,8 +141,6 @@ bool job__awaits_sign(const struct lf_job *job);
 /* Held as a result that is not attached yet, by itself or by a job with the same content: a person can assign
  * it to a run. */
 bool job__can_assign(const struct lf_job *job);
-/* Held at an action of its instrument: a person can say that it happened. */
-bool job__can_confirm(const struct lf_job *job);
 /* Call these inside a transaction, after lf_journal_job_save. */
 enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
 /* A job that has failed or expired is a concern until a person has seen it or it goes on. */
