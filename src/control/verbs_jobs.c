@@ -8,6 +8,7 @@
 #include "job/job.h"
 #include "journal/concern.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,22 +27,23 @@ struct choice {
 static void choose(void *context, const struct lf_job *job)
 {
     struct choice *choice = context;
-    if (choice->status == LF_OK && !lf_job_state_final(job->state))
+    if (choice->status == LF_OK)
         choice->status = lf_buffer_append(&choice->ids, &job->id, sizeof job->id);
 }
 
-/* All that fit and have not ended. */
+/* All that fit: without a state, those that have not ended. */
 static enum lf_status choose_all(struct lf_context *context, const struct lf_verb_request *request,
                                  struct choice *choice, struct lf_error *err)
 {
     struct lf_instrument *found;
+    const char *state = arg_text(request, "state");
     struct lf_job_filter filter = {
-        .state = arg_text(request, "state"),
+        .state = state ? state : "open",
         .kind = arg_text(request, "kind"),
         .instrument = arg_text(request, "instrument"),
-        .limit = LF_ARG_MANY_MAX,
+        .limit = INT_MAX,
     };
-    if (!filter.state && !filter.kind && !filter.instrument)
+    if (!state && !filter.kind && !filter.instrument)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "%s: say of which jobs: \"all\" needs \"instrument\", \"state\" or \"kind\"",
                        request->verb);
