@@ -327,8 +327,10 @@ enum lf_status lf_jobs_begin(struct lf_jobs *jobs, int64_t id, const char *who, 
         status = not_now(&job, "started: only a task that waits for its sample can be", err);
     else
         status = lf_job_set_int(&job, LF_JOB_SIGNED, bench->runs, err);
-    if (status == LF_OK)
+    if (status == LF_OK) {
+        lf_job_clear(&job, LF_JOB_SAMPLE_SINCE);
         job__set_state(&job, LF_JOB_READY, LF_CLASS_NONE, NULL);
+    }
     return put_down(jobs, &job, status, who, "start: its sample is on the instrument", err);
 }
 

@@ -249,6 +249,7 @@ struct lf_job_filter {
     const char *state, *kind, *instrument; /* NULL: any. state may be "open": not final */
     int64_t before;                        /* ids below this; 0: newest */
     int64_t failing_before_ms; /* their step has failed again and again since before this; 0: any */
+    bool wants_sample;         /* they wait for a person to put their sample on the instrument */
     int limit;
 };
 /* Newest first; each gets a borrowed job. */

@@ -204,12 +204,22 @@ static int64_t second_task(void)
     return id;
 }
 
+static bool wants_sample(int64_t id)
+{
+    struct lf_job job = core_job(c.journal, id);
+    bool wants = lf_job_int(&job, LF_JOB_SAMPLE_SINCE, 0) > 0;
+    lf_job_free(&job);
+    return wants;
+}
+
 static void the_instrument_shows_it(void)
 {
     int64_t id = second_task();
+    CHECK(wants_sample(id));
     c.device->unchanged = false;
     case_minute_passes(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(!wants_sample(id));
     CHECK_INT(c.device->acts, 2);
     case_close(&c);
 }
@@ -220,13 +230,14 @@ static void a_person_says_so(void)
     int64_t id = second_task();
     CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(!wants_sample(id));
     CHECK_INT(c.device->acts, 2);
     CHECK(core_history_has(c.journal, id, "start"));
     CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", &err), LF_REFUSED);
     case_close(&c);
 }
 
-/* Whoever works at the instrument by hand is not held up by what waits for them. */
+/* Somebody who works at the instrument by hand is not held up by the task that waits for them. */
 static void own_runs_pass(void)
 {
     int64_t id = second_task();
@@ -300,7 +311,7 @@ static void three_alike(void)
     case_close(&c);
 }
 
-/* ---- what people are told ---- */
+/* ---- what people see ---- */
 
 static bool waits_for(int64_t id, const char *text)
 {
@@ -318,6 +329,7 @@ static bool waits_for(int64_t id, const char *text)
 static void says_what_it_waits_for(void)
 {
     begin();
+    NEED(fake_reached(&c.device->listens, 1)); /* until then it is offline */
     lf_instrument_pause(c.robot, "changing tips");
     int64_t first = case_run(&c, "weigh"), second = case_run(&c, "weigh");
     CHECK(waits_for(first, "robot, which is paused (changing tips)"));
