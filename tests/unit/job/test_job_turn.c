@@ -106,6 +106,65 @@ static void unchecked(void)
     case_close(&c);
 }
 
+/* A task that waits for its last look; the cloud answers again once the device has acted. */
+static int64_t unchecked_task(enum lf_class act_fails)
+{
+    begin();
+    c.device->repeat = LF_ONCE;
+    c.device->says = "12.340";
+    lf_instrument_pause(c.robot, "test");
+    int64_t id = case_task(&c, "weigh");
+    NEED(case_reaches(&c, id, "turn"));
+    fake_cloud_fail("get_workflow_task", 1000, false, LF_TIMEOUT, LF_TRANSIENT);
+    case_act_fails(&c, act_fails);
+    lf_instrument_resume(c.robot);
+    NEED(case_says(&c, id, LF_JOB_WAITING, "waits for Benchling"));
+    CHECK_INT(lf_jobs_retry_unchecked(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    NEED(fake_reached(&c.device->acts, 1));
+    CHECK_STR(fake_cloud.task_status, "st_TODO");
+    return id;
+}
+
+static void unchecked_is_completed(void)
+{
+    int64_t id = unchecked_task(LF_CLASS_NONE);
+    NEED(case_reaches(&c, id, "settle") && case_becomes(&c, id, LF_JOB_WAITING));
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
+    CHECK_INT(fake_cloud_get(&fake_cloud.patched), 2); /* claimed first: its lifecycle may demand that */
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void unchecked_is_failed(void)
+{
+    int64_t id = unchecked_task(LF_UNKNOWN_OUTCOME);
+    NEED(case_becomes(&c, id, LF_JOB_HELD));
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    CHECK_STR(fake_cloud.task_status, "st_FAILED");
+    case_close(&c);
+}
+
+/* It was not done: the task is as free as before. */
+static void unchecked_is_not_done(void)
+{
+    int64_t id = unchecked_task(LF_TRANSIENT);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    fake_set(&fake_cloud.task_status, "st_IN_PROGRESS"); /* another agent was faster */
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    case_act_fails(&c, LF_CLASS_NONE);
+    int acts = c.device->acts;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
+    CHECK_INT(c.device->acts, acts);
+    case_close(&c);
+}
+
 static void unchecked_too_early(void)
 {
     struct lf_error err = {0};
@@ -359,6 +418,11 @@ UNIT_TESTS(
     {"a claimed task that a person ends is not done, and keeps its status", claimed_task_ended},
     {"while the cloud cannot be asked, a worklist waits and says so", waits_for_the_cloud},
     {"a person may let a job act without a look, once", unchecked},
+    {"a task that was done unchecked is claimed and completed once Benchling can be asked",
+     unchecked_is_completed},
+    {"a task that may have been done unchecked is set to failed when it is cancelled", unchecked_is_failed},
+    {"a task that was not done unchecked is left to another agent that has claimed it",
+     unchecked_is_not_done},
     {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
     {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
      first_holds_up_the_second},
