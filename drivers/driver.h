@@ -9,8 +9,9 @@
  * connect again, with back-off.
  *
  * Threads: one call at a time. connect to disconnect run on the instrument's own bench thread, open and close
- * on another one, so a device needs no locks. `check` may run on any thread, and so may open, repeat and
- * close of a device that is never connected: that is how `labferry check` looks procedures up.
+ * on another one, so a device needs no locks. `check` may run on any thread, and so may open, repeat,
+ * describe, accept, sign and close of a device that is never connected: that is how names in the
+ * configuration and in commands are looked up. `open` may get another content of its files then.
  *
  * Errors: `err` is never NULL. A call that does not return LF_OK fills it with status, class and a sentence
  * that says what happened, where, and what to do.

@@ -48,21 +48,12 @@ enum cli_colour cli_state_colour(const char *state)
 
 /* ---- texts from outside ---- */
 
-/* Control characters, and characters that have no width or change the writing direction, could make a
- * terminal show something else. */
-static bool is_safe(uint32_t c)
-{
-    return !(c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f)
-             || (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff
-             || (c >= 0xe0000 && c <= 0xe007f));
-}
-
 /* The next character of text; *len bytes long, *width columns wide. False: it must not be printed as it
  * is. */
 static bool next_character(const char *text, size_t *len, int *width)
 {
     uint32_t c;
-    if (lf_text_character(text, len, &c, width) && is_safe(c))
+    if (lf_text_character(text, len, &c, width) && !lf_character_misleads(c))
         return true;
     *width = 1;
     return false;

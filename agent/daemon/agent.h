@@ -15,7 +15,7 @@ struct agent {
     struct lf_server *server;
     struct lf_texts former; /* filters of earlier configurations */
     struct witness *witness;
-    int64_t published;      /* the last action that the broker was told of, as an entry of the audit trail */
+    int64_t published;      /* audit entry of the last action whose head was published on .../audit */
     struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;

@@ -72,7 +72,7 @@ static int serve(const struct lf_config *config, const char *path)
     bool ended = agent_close(agent);
     lf_log_limit(0, LOG_WINDOW_MS); /* reports what was left out */
     lf_log_info("agent", "stopped cleanly%s",
-                ended ? "" : "; an instrument that does not answer is left behind");
+                ended ? "" : "; an instrument does not answer, so its thread was abandoned");
     if (!ended)
         lf_service_over(EXIT_SUCCESS);
     return EXIT_SUCCESS;

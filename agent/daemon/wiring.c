@@ -226,7 +226,7 @@ static void look_at_clock(struct agent *agent)
     bool wrong = lf_clock_ahead_ms() != 0;
     struct lf_error err = {0};
     if (lf_journal_clock_look(agent->context.journal, &err) != LF_OK)
-        lf_log_warning("agent", "cannot note the time: %s", err.text); /* tried again */
+        lf_log_warning("agent", "cannot store the time: %s", err.text); /* tried again */
     if (!is_step(step) && wrong == agent->clock_wrong)
         return;
     if (starts_note_clock(agent->context.journal, is_step(step) ? step : 0, &err) != LF_OK

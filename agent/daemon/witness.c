@@ -1,6 +1,6 @@
-/* Waiting ends with an answer, or at `until`: at once when nothing speaks against our state, after a minute
- * when something does (another run of the machine, another file). Then all instruments are paused, until a
- * person has looked or the answer comes. */
+/* Instruments wait for an answer, at most until `until`: two seconds if nothing suggests that the state is
+ * old, a minute if something does (the machine was restarted, the file is another one). Without an answer
+ * they are then paused until a person has looked or the answer comes. */
 #include "agent/daemon/witness.h"
 
 #include "base/clock.h"
@@ -37,9 +37,9 @@ struct witness {
     struct lf_mutex mutex; /* guards the rest; taken before the journal's */
     bool open;             /* instruments may act, unless they are paused */
     bool heard, agreed;    /* by the broker */
-    bool pending;          /* the head that the broker keeps is not compared, or what follows not written */
+    bool pending; /* the head that the broker keeps is not compared, or what follows from it is not written */
     struct lf_audit_head kept; /* that head */
-    bool told;      /* instruments were paused for it: a person has compared the jobs before resuming */
+    bool told;      /* instruments were paused for it, so a person compares the jobs before resuming */
     bool *asked;    /* what its share remembers, by the instrument's place in the configuration */
     int64_t newest; /* job, when the journal was opened */
     int64_t until, own_head; /* monotonic */
@@ -125,7 +125,7 @@ static enum lf_status pause_all(struct witness *witness, const char *why, const 
     return status;
 }
 
-/* Resumes what was paused only because there was no answer. */
+/* Resumes the instruments that were paused because no witness had answered. */
 static enum lf_status resume_unsure(struct witness *witness, struct lf_error *err)
 {
     struct lf_context *context = witness->context;
@@ -165,8 +165,7 @@ static void settle(struct witness *witness, enum lf_status status, const struct 
         return;
     }
     witness->open = false;
-    lf_log_warning("agent", "whether the state folder is as new as what was done cannot be settled yet: %s",
-                   err->text);
+    lf_log_warning("agent", "it is not settled yet whether the state folder is up to date: %s", err->text);
     witness->until = lf_deadline_in(ORDINARY_MS);
 }
 
@@ -324,7 +323,8 @@ static enum lf_status never_made(struct witness *witness, const char *instrument
     return status;
 }
 
-/* False: it cannot be told now. Once for each instrument; its thread alone asks. */
+/* False: the share cannot be read now. Called by the instrument's own thread, until it has returned true
+ * once. */
 static bool ask_share(struct witness *witness, struct lf_instrument *instrument, size_t at)
 {
     struct lf_error err = {0};

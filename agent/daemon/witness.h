@@ -1,9 +1,9 @@
-/* Is our state as new as what was done? Asked outside before the first action after a start.
+/* Is the state folder up to date? Witnesses outside are asked before the first action after a start.
  *
- * A state folder that was put back does not know what was done since, and would do it again. The broker keeps
+ * A state folder that was restored does not know what was done since, and would do it again. The broker keeps
  * the head of the audit trail (retained, on .../audit), which was published after it was on disk: if it is
- * not an entry of our trail, something was done that we do not know of. If the broker cannot tell,
- * instruments whose share remembers deliveries are asked: a delivery of a job that was never made here tells
+ * not an entry of our trail, something was done that we do not know of. If the broker has no head,
+ * instruments whose share remembers deliveries are asked: a delivery of a job that does not exist here proves
  * the same. Any thread may call.
  */
 #ifndef LF_AGENT_WITNESS_H

@@ -38,9 +38,9 @@
  * were, the next way is tried. The last way can replace a file that a third party creates in between.
  * Creating the name first to reserve it would be worse: the instrument would see an empty worklist.
  *
- * If an equal file already has the name, nothing the agent does would be seen by the instrument. `prepare`
- * says so and whose it is, and leaves a mark "equal" for `verify`: a person removes the file, or confirms
- * that the instrument shall use it. */
+ * If an equal file already has the name, the instrument would not notice a delivery. `prepare` refuses it,
+ * names the job that the file belongs to, and leaves a mark "equal" for `verify`: a person removes the file,
+ * or confirms that the instrument is to use it. */
 #include "beneath.h"
 #include "convert.h"
 #include "delivery_record.h"
@@ -158,8 +158,8 @@ static enum lf_status refuse_equal(struct lf_folder *folder, const struct lf_del
         return status;
     return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
                    "%s already has an equal file \"%s\" (%s), so the instrument would not notice another: "
-                   "remove it and `labferry retry %lld`, or `labferry confirm %lld` if the instrument shall "
-                   "use that one",
+                   "remove it and `labferry retry %lld`, or `labferry confirm %lld` if the instrument is to "
+                   "use that file",
                    folder->options.inbox, delivery->parcel->name, whose, (long long)delivery->job,
                    (long long)delivery->job);
 }

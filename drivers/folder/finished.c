@@ -2,9 +2,8 @@
  * old sizes.
  *
  * - stable: the same size, time and inode over STABLE_LOOKS looks and for `stable_for`; never while empty,
- * nor while a program has it open for writing. Where nobody can say whether one has (a share, or a file of
- *   another user without CAP_LEASE), the time grows with the size, and with the pauses that were seen in its
- *   growth.
+ *   nor while a program has it open for writing. Where that cannot be known (a share, or a file of another
+ *   user without CAP_LEASE), the time grows with the size, and with the pauses that were seen in its growth.
  * - marker: its companion (done_marker) exists, or its text ends in end_marker; both, when both are set.
  * - rename: it has the name that matches.
  *
@@ -24,8 +23,8 @@
 #include <strings.h>
 
 enum { STABLE_LOOKS = 3, SIDECAR_MAX = 64 * 1024, TAIL = 4096 };
-/* How long a person is not told. Nobody can say how long an instrument measures: what it still writes waits
- * longer. */
+/* How long a result may wait before it is a concern. A measurement may take hours, so one that is still being
+ * written may wait longer. */
 enum { PATIENCE_MS = 30 * 1000, WRITING_PATIENCE_MS = 10 * 60 * 1000 };
 enum { QUIET_BYTES_PER_S = 50 * 1000 * 1000, QUIET_SIZE_MAX_MS = 2 * 60 * 1000, PAUSES = 2 };
 

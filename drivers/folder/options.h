@@ -50,7 +50,7 @@ enum { FOLDER_DAY_MS = 24 * 60 * 60 * 1000 };
       .choices = folder__finishes)                                                                           \
     X(int64_t, stable_for, LF_DURATION, "10s",                                                               \
       "With finish = stable: how long size and time must stay unchanged. What a "                            \
-      "program has open for writing is not finished; where that cannot be told, "                            \
+      "program has open for writing is not finished; where that is unknown, "                                \
       "large results and those that grow in steps wait longer.",                                             \
       0, FOLDER_DAY_MS)                                                                                      \
     X(const char *, done_marker, LF_TEXT, NULL,                                                              \

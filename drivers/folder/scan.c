@@ -319,7 +319,7 @@ static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, c
     return LF_OK;
 }
 
-/* After some patience a person is told what a result waits for. */
+/* A result that waits for longer than its `patience` is reported in `needs`, with what it waits for. */
 static void put_off(struct lf_folder *folder, struct lf_entry *entry, const struct lf_unfinished *wait,
                     int64_t *next_ms)
 {

@@ -1,5 +1,5 @@
-/* The handshake, and what it proves: see dialogue.h. An instrument that answers something else is told from
- * one that does not answer: the remedy differs.
+/* The handshake, and what it proves: see dialogue.h. A wrong answer and no answer are different errors,
+ * because the remedy differs.
  */
 #include "drivers/line/in_step.h"
 

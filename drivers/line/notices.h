@@ -1,5 +1,5 @@
-/* What a line instrument tells people beside its results: lines that nothing matches, an instrument that
- * cannot be reached, a procedure that could not be ended. One thread, that of the device. */
+/* What a line instrument reports as concerns, beside its results: lines that nothing matches, an instrument
+ * that cannot be reached, a procedure that could not be ended. One thread, that of the device. */
 #ifndef LABFERRY_LINE_NOTICES_H
 #define LABFERRY_LINE_NOTICES_H
 
@@ -8,7 +8,7 @@
 
 struct lf_line_notices {
     const struct lf_host *host;
-    uint64_t unmatched, told; /* lines that nothing matches, and how many of them people know of */
+    uint64_t unmatched, told; /* lines that nothing matches, and how many of them were reported */
     int64_t told_at;          /* monotonic */
     char last[LF_SHOW_ROOM + 120];
     int failures;   /* to connect, in a row */

@@ -14,7 +14,7 @@ enum lf_status line__unsolicited_take(struct lf_line_dialogue *dialogue, struct 
 enum lf_status line__unsolicited_report(struct lf_line_dialogue *dialogue, bool quiet, struct lf_error *err);
 /* Drops an incomplete line that has stopped arriving. */
 void line__unsolicited_drop_rest(struct lf_line_dialogue *dialogue);
-/* Tells of the lines in these bytes that look like results and are dropped, since a late reply may look the
+/* Reports the lines in these bytes that look like results and are dropped, since a late reply may look the
  * same. */
 void line__unsolicited_dropped(struct lf_line_dialogue *dialogue, struct lf_slice bytes);
 /* When the silence after a line of the open report is long enough to end it; LF_NEVER: none is open. */

@@ -162,17 +162,39 @@ char *lf_format(const char *format, ...)
     return len < 0 ? NULL : text;
 }
 
-/* How many bytes of this character are shown as \xNN: of control characters (C1 too), and of those that
- * change the direction of text, with which one name can look like another. 0: it is shown as it is. */
-static size_t hidden_bytes(const unsigned char *c, bool utf8)
+size_t lf_utf8_first(const char *text, uint32_t *code)
 {
-    if (c[0] < 0x20 || c[0] == 0x7F || (c[0] >= 0x80 && !utf8))
-        return 1;
-    if (c[0] == 0xC2 && c[1] < 0xA0)
-        return 2;
-    bool steers = (c[1] == 0x80 && ((c[2] >= 0x8B && c[2] <= 0x8F) || (c[2] >= 0xA8 && c[2] <= 0xAE)))
-                  || (c[1] == 0x81 && c[2] >= 0xA0 && c[2] <= 0xAF);
-    return c[0] == 0xE2 && steers ? 3 : 0;
+    const unsigned char *c = (const unsigned char *)text;
+    size_t len = c[0] < 0xC0 ? 1 : c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : 4;
+    *code = len == 1 ? c[0] : c[0] & (0x7Fu >> len);
+    for (size_t i = 1; i < len; i++)
+        *code = *code << 6 | (c[i] & 0x3Fu);
+    return len;
+}
+
+bool lf_character_misleads(uint32_t code)
+{
+    /* Unicode: control and format characters, line separators, and letters that are blank. */
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0, 0x1F},          {0x7F, 0x9F},      {0xAD, 0xAD},       {0x34F, 0x34F},
+                  {0x600, 0x605},     {0x61C, 0x61C},    {0x6DD, 0x6DD},     {0x70F, 0x70F},
+                  {0x115F, 0x1160},   {0x17B4, 0x17B5},  {0x180B, 0x180F},   {0x200B, 0x200F},
+                  {0x2028, 0x202E},   {0x2060, 0x206F},  {0x3164, 0x3164},   {0xFEFF, 0xFEFF},
+                  {0xFFA0, 0xFFA0},   {0xFFF9, 0xFFFB},  {0x13430, 0x1343F}, {0x1BCA0, 0x1BCA3},
+                  {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* How many bytes from here on are shown as \xNN; 0: the character is shown as it is. */
+static size_t hidden_bytes(const char *text, bool utf8)
+{
+    uint32_t code = (unsigned char)*text;
+    size_t len = utf8 ? lf_utf8_first(text, &code) : 1;
+    return lf_character_misleads(code) || (!utf8 && code >= 0x80) ? len : 0;
 }
 
 void lf_text_show(const char *text, char *shown, size_t room)
@@ -181,7 +203,7 @@ void lf_text_show(const char *text, char *shown, size_t room)
     size_t used = 0, hidden = 0;
     for (; *text; text++) {
         if (!hidden && (!utf8 || ((unsigned char)*text & 0xC0) != 0x80))
-            hidden = hidden_bytes((const unsigned char *)text, utf8);
+            hidden = hidden_bytes(text, utf8);
         if (used + (hidden ? 4 : 1) >= room)
             break;
         if (hidden)

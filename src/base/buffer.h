@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Borrowed bytes; not NUL-terminated, may hold any byte. */
 struct lf_slice {
@@ -53,8 +54,13 @@ struct lf_slice lf_buffer_slice(const struct lf_buffer *buffer);
 
 /* Is it valid UTF-8? */
 bool lf_utf8_valid(struct lf_slice text);
-/* Copies a text from outside for people: control characters, characters that change the direction of text,
- * and bytes that are not UTF-8 become \xNN. What exceeds `room` bytes is cut off between characters. */
+/* The first character of a valid UTF-8 text that is not empty. Returns its bytes. */
+size_t lf_utf8_first(const char *text, uint32_t *code);
+/* A control character, or one that has no width or changes the direction of writing: with it one text can
+ * look like another. */
+bool lf_character_misleads(uint32_t code);
+/* Copies a text from outside for people: characters that mislead and bytes that are not UTF-8 become \xNN.
+ * What exceeds `room` bytes is cut off between characters. */
 void lf_text_show(const char *text, char *shown, size_t room);
 /* Replaces each byte that is not part of a valid character by '?'. */
 void lf_utf8_repair(char *text);

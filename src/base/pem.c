@@ -40,7 +40,7 @@ static enum lf_status read_certificate(const char *path, X509 **certificate, str
     if (status == LF_OK && !*certificate)
         status = REFUSE("%s has no certificate (PEM)%s", path,
                         strstr(text.data, "PRIVATE KEY-----")
-                            ? ", but a private key: keep that to yourself, and "
+                            ? ", but a private key, which must stay secret; "
                               "name the file with the certificate"
                             : "; name the file with the certificate");
     lf_buffer_free(&text);

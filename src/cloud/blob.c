@@ -24,8 +24,8 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
                        answer->status);
     if (success && *answer->coding)
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
-                       "the file store has the file in the coding \"%s\" only (Content-Encoding), and an "
-                       "instrument would get it that way. Have it stored without a coding, then retry",
+                       "the file store has the file only with Content-Encoding \"%s\", which an instrument "
+                       "cannot read. Have it stored without a Content-Encoding, then retry",
                        answer->coding);
     if (success)
         return LF_OK;

@@ -50,9 +50,9 @@ static void load_groups(struct lf_load *load)
     else if (cloud && load->hooks->check_start)
         config__load_warning(
             load, NULL,
-            "without a broker nobody outside keeps the head of the audit trail: if the state folder is put back "
-            "from a backup, only deliveries that a share remembers are known to have been done; stop the agent and "
-            "look at the open jobs then");
+            "without a broker nobody outside keeps the head of the audit trail: after the state folder was restored "
+            "from a backup, the agent can only learn of deliveries that a share remembers. If you restore it, check "
+            "the open jobs before you resume work");
     if (instruments)
         config__load_instruments(load, instruments);
     config__load_routes(load, routes);

@@ -138,7 +138,7 @@ enum lf_config_start {
     LF_START_AUTO,     /* at the sign, where the procedure has one; else at once */
     LF_START_AT_ONCE,  /* an instrument that needs nobody */
     LF_START_SIGN,     /* at the procedure's sign */
-    LF_START_OPERATOR, /* when a person says so */
+    LF_START_OPERATOR, /* at `labferry start` */
 };
 
 struct lf_config_route {

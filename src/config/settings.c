@@ -229,7 +229,7 @@ const struct lf_setting config__settings_route[] = {
     {"start", ROUTE(LF_CHOICE, start), "auto",
      "task: when it begins on its instrument. at-once: nobody has to change a sample for it; sign: once the "
      "procedure's sign shows that the sample was changed (the load was removed, a key was pressed); operator: once "
-     "`labferry start` says so; auto: sign where the procedure has one, else at-once.",
+     "`labferry start` is given; auto: sign where the procedure has one, else at-once.",
      .choices = starts},
     {"run_field", ROUTE(LF_TEXT, run_field), NULL,
      "task: with report = \"file\", the field of the task that holds the id of the run."},

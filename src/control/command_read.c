@@ -75,10 +75,13 @@ static enum lf_status read_who(const struct lf_message *message, struct lf_comma
     if (!row->who)
         return lf_fail_memory(err, "taking a command");
     lf_utf8_repair(row->who);
-    for (unsigned char *at = (unsigned char *)row->who; *at;) {
-        size_t length = *at < 0xc0 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
-        bool name = *at < 0x80 ? isalnum(*at) || strchr(".@_- ", *at)
-                               : *at != 0xc2 && *at != 0xe2 && *at != 0xef; /* signs, controls, directions */
+    for (char *at = row->who; *at;) {
+        uint32_t code;
+        size_t length = lf_utf8_first(at, &code);
+        unsigned char first = (unsigned char)*at;
+        bool name = code < 0x80 ? isalnum(first) || strchr(".@_- ", *at)
+                                : first != 0xc2 && first != 0xe2 && first != 0xef /* signs and symbols */
+                                      && !lf_character_misleads(code);
         if (!name)
             memset(at, '_', length);
         at += length;

@@ -60,7 +60,7 @@ static enum lf_status procedure_check(const char *name, const struct lf_values *
                                       const struct lf_config_terms *terms, struct lf_error *err)
 {
     const struct lf_driver *driver = lf_driver_find(name, err);
-    struct lf_host host = {.instrument = name};
+    struct lf_host host = {.instrument = name, .agent = ""};
     struct lf_action action = {.kind = LF_ACTION_RUN, .name = procedure};
     enum lf_repeat repeat;
     void *device = NULL;
@@ -81,7 +81,7 @@ static bool procedure_signs(const char *name, const struct lf_values *values, co
 {
     struct lf_error err;
     const struct lf_driver *driver = lf_driver_find(name, &err);
-    struct lf_host host = {.instrument = name};
+    struct lf_host host = {.instrument = name, .agent = ""};
     struct lf_action action = {.kind = LF_ACTION_RUN, .name = procedure};
     void *device = NULL;
     if (!driver || driver->open(values, &host, &device, &err) != LF_OK)

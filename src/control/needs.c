@@ -1,9 +1,9 @@
 /* Needs: everything that wants a person's attention, in one list. Each entry says what, since when, and what
  * to do; one that a person can acknowledge has an id.
  *
- * Three sources: what the journal has (held jobs, jobs that do not get on, concerns), what the parts of the
- * agent say of themselves (instruments, broker, Benchling), and what is about to run out (disk, journal,
- * spool, outbox).
+ * Three sources: what the journal has (jobs that are held, keep failing or want a sample; concerns), what the
+ * parts of the agent say of themselves (instruments, broker, Benchling), and what is about to run out (disk,
+ * journal, spool, outbox).
  */
 #include "control/needs.h"
 #include "control/verbs.h"
@@ -41,15 +41,14 @@ static cJSON *need(cJSON *list, char *what, const char *todo)
 
 /* ---- jobs ---- */
 
-static void need_job(cJSON *list, const struct lf_job *job, const char *state, int64_t since_ms)
+static void need_job(cJSON *list, const struct lf_job *job, const char *state, const char *why,
+                     const char *todo, int64_t since_ms)
 {
     const char *what = lf_job_about(job);
-    char todo[400];
-    snprintf(todo, sizeof todo, "labferry job %lld, then %s", (long long)job->id, lf_job_help(job));
     cJSON *entry = need(list,
-                        lf_format("job %lld (%s%s%s%s%s) %s at %s: %s", (long long)job->id, job->kind,
+                        lf_format("job %lld (%s%s%s%s%s) %s: %s", (long long)job->id, job->kind,
                                   *what ? " of " : "", what, *job->instrument ? ", " : "", job->instrument,
-                                  state, job->step, job->note ? job->note : "no reason noted"),
+                                  state, why),
                         todo);
     lf_json_set_int(entry, "job", job->id);
     lf_json_set_time(entry, "since", since_ms);
@@ -57,32 +56,62 @@ static void need_job(cJSON *list, const struct lf_job *job, const char *state, i
         lf_json_set_time(entry, "next", lf_clock_best_ms() + lf_deadline_left(job->due_mono));
 }
 
-static void need_held(void *list, const struct lf_job *job)
+static const char *reason(const struct lf_job *job)
 {
-    need_job(list, job, "is held", job->updated_ms);
+    return job->note ? job->note : "no reason noted";
 }
 
-static void need_stuck(void *list, const struct lf_job *job)
+static void need_held(void *list, const struct lf_job *job)
 {
-    need_job(list, job, "does not get on", lf_job_int(job, LF_JOB_FAILING_SINCE, 0));
+    char todo[400], state[80];
+    snprintf(state, sizeof state, "is held at %s", job->step);
+    snprintf(todo, sizeof todo, "labferry job %lld, then %s", (long long)job->id, lf_job_help(job));
+    need_job(list, job, state, reason(job), todo, job->updated_ms);
+}
+
+static void need_failing(void *list, const struct lf_job *job)
+{
+    char todo[200], state[80];
+    snprintf(state, sizeof state, "keeps failing at %s", job->step);
+    snprintf(
+        todo, sizeof todo,
+        "fix the cause; the agent keeps trying (labferry retry %lld: now; labferry cancel %lld: no more)",
+        (long long)job->id, (long long)job->id);
+    need_job(list, job, state, reason(job), todo, lf_job_int(job, LF_JOB_FAILING_SINCE, 0));
+}
+
+/* Also while the instrument looks for its sample, which can take minutes. */
+static void need_sample(void *list, const struct lf_job *job)
+{
+    char todo[200], why[120];
+    snprintf(why, sizeof why, "a person must put it on %.80s", job->instrument);
+    snprintf(
+        todo, sizeof todo,
+        "labferry job %lld names the sample. If the task does not begin once it is there, labferry start "
+        "%lld; or labferry cancel %lld",
+        (long long)job->id, (long long)job->id, (long long)job->id);
+    need_job(list, job, "waits for its sample", why, todo, lf_job_int(job, LF_JOB_SAMPLE_SINCE, 0));
 }
 
 static void need_jobs(struct lf_context *context, cJSON *list, const cJSON *counts)
 {
     struct lf_error ignored;
     struct lf_job_filter held = {.state = "held", .limit = JOBS_SHOWN},
-                         stuck = {.state = "waiting",
-                                  .failing_before_ms = lf_clock_best_ms() - PATIENCE_MS,
-                                  .limit = JOBS_SHOWN};
+                         failing = {.state = "waiting",
+                                    .failing_before_ms = lf_clock_best_ms() - PATIENCE_MS,
+                                    .limit = JOBS_SHOWN},
+                         sample = {.state = "open", .wants_sample = true, .limit = JOBS_SHOWN};
     lf_journal_job_list(context->journal, &held, need_held, list, &ignored);
     int64_t count = lf_json_int(counts, "held", 0);
     if (count > JOBS_SHOWN)
         need(list, lf_format("%lld more jobs are held", (long long)count - JOBS_SHOWN),
              "labferry jobs --state held");
     int before = cJSON_GetArraySize(list);
-    lf_journal_job_list(context->journal, &stuck, need_stuck, list, &ignored);
+    lf_journal_job_list(context->journal, &failing, need_failing, list, &ignored);
     if (cJSON_GetArraySize(list) - before == JOBS_SHOWN)
-        need(list, strdup("there may be more jobs that do not get on"), "labferry jobs --state waiting");
+        need(list, strdup("more jobs may keep failing: only the first are listed"),
+             "labferry jobs --state waiting");
+    lf_journal_job_list(context->journal, &sample, need_sample, list, &ignored);
 }
 
 /* ---- concerns ---- */

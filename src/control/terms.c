@@ -1,6 +1,7 @@
 #include "control/terms.h"
 #include "control/verbs.h"
 
+#include "base/log.h"
 #include "base/units.h"
 #include "config/config.h"
 #include "job/job.h"
@@ -16,13 +17,19 @@ struct twin {
     void *device;
 };
 
-static enum lf_status twin_open(struct lf_context *context, struct lf_instrument *instrument,
-                                struct twin *twin, struct lf_error *err)
+/* False: it cannot be opened, since its profile, say, was edited since the agent started. Then nothing is
+ * known about names and values, and the device that is in use decides. */
+static bool twin_open(struct lf_context *context, struct lf_instrument *instrument, struct twin *twin)
 {
-    const struct lf_config_instrument *config = lf_config_instrument(context->config,
-                                                                     lf_instrument_name(instrument));
-    *twin = (struct twin){.driver = lf_instrument_driver(instrument), .host.instrument = config->name};
-    return twin->driver->open(config->settings, &twin->host, &twin->device, err);
+    const char *name = lf_instrument_name(instrument);
+    const struct lf_config_instrument *config = lf_config_instrument(context->config, name);
+    struct lf_error err = {0};
+    *twin = (struct twin){.driver = lf_instrument_driver(instrument),
+                          .host = {.instrument = config->name, .agent = context->config->agent.name}};
+    if (twin->driver->open(config->settings, &twin->host, &twin->device, &err) == LF_OK)
+        return true;
+    lf_log_warning(name, "inputs and values are not checked beforehand: %s", err.text);
+    return false;
 }
 
 /* ---- run ---- */
@@ -50,9 +57,8 @@ enum lf_status control__accept_run(struct lf_context *context, const char *name,
     enum lf_status status = control__find_instrument(context, name, &instrument, err);
     if (status != LF_OK || !(lf_instrument_driver(instrument)->can & LF_CAN_RUN))
         return status; /* lf_jobs_run says what is wrong */
-    status = twin_open(context, instrument, &twin, err);
-    if (status != LF_OK)
-        return status;
+    if (!twin_open(context, instrument, &twin))
+        return LF_OK;
     status = accept(&twin, procedure, inputs, err);
     twin.driver->close(twin.device);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", name);
@@ -146,7 +152,8 @@ static enum lf_status check_values(const struct twin *twin, struct values *value
     struct lf_terms terms = {.context = values, .takes = takes_nothing, .gives = check_value};
     values->err = &missing;
     enum lf_status status = twin->driver->describe(twin->device, &action, &terms, err);
-    if (status == LF_NOT_FOUND) /* the profile has changed since: the person knows better */
+    if (status == LF_NOT_FOUND
+        || status == LF_UNSUPPORTED) /* the profile has changed: the person knows better */
         return LF_OK;
     if (status == LF_OK)
         status = refuse_unknown(values, err);
@@ -166,13 +173,11 @@ static enum lf_status check_job(struct lf_context *context, const struct lf_job 
     if (!values.procedure && cJSON_GetArraySize(given))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "job %lld has no values: it is a %s job",
                        (long long)job->id, job->kind);
-    if (!values.procedure || !instrument || !lf_instrument_driver(instrument)->describe)
+    if (!values.procedure || !instrument || !lf_instrument_driver(instrument)->describe
+        || !twin_open(context, instrument, &twin))
         return LF_OK;
-    enum lf_status status = twin_open(context, instrument, &twin, err);
-    if (status != LF_OK)
-        return status;
     values.known = cJSON_CreateObject();
-    status = check_values(&twin, &values, err);
+    enum lf_status status = check_values(&twin, &values, err);
     cJSON_Delete(values.known);
     twin.driver->close(twin.device);
     return status;
@@ -186,7 +191,7 @@ enum lf_status control__accept_values(struct lf_context *context, int64_t id, co
     if (status != LF_OK)
         return status;
     /* Of any other job lf_jobs_confirm says why it cannot be confirmed. */
-    if (job.state == LF_JOB_HELD)
+    if (lf_job_can_confirm(&job))
         status = check_job(context, &job, values, err);
     lf_job_free(&job);
     return status;

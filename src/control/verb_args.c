@@ -178,9 +178,11 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
     return status;
 }
 
+/* A flag that is false is as good as left out. */
 static bool is_given(const cJSON *args, const char *name)
 {
-    return cJSON_GetObjectItemCaseSensitive(args, name) != NULL;
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(args, name);
+    return value && !cJSON_IsFalse(value);
 }
 
 enum lf_status lf_verb_check_complete(const struct lf_verb *verb, const cJSON *args, struct lf_error *err)

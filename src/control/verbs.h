@@ -35,7 +35,7 @@ extern const struct lf_verb control__verbs_status[], control__verbs_look[], cont
 #define ARGS_CHOICE                                                                                          \
     {"job", LF_ARG_INT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL | LF_ARG_MANY,                                   \
      .help = "number of the job, or several", .not_with = {"all"}},                                          \
-        {"all", LF_ARG_BOOL, 0, .help = "all jobs that fit --instrument, --state and --kind"},               \
+        {"all", LF_ARG_BOOL, 0, .help = "all jobs that fit; without --state, the open ones"},                \
         {"instrument", LF_ARG_TEXT, 0, .help = "with --all: jobs of this instrument", .only_with = "all"},   \
         {"state",                                                                                            \
          LF_ARG_TEXT,                                                                                        \

@@ -8,6 +8,7 @@
 #include "job/job.h"
 #include "journal/concern.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,24 +27,25 @@ struct choice {
 static void choose(void *context, const struct lf_job *job)
 {
     struct choice *choice = context;
-    if (choice->status == LF_OK && !lf_job_state_final(job->state))
+    if (choice->status == LF_OK)
         choice->status = lf_buffer_append(&choice->ids, &job->id, sizeof job->id);
 }
 
-/* All that fit and have not ended. */
+/* All that fit: without a state, those that have not ended. */
 static enum lf_status choose_all(struct lf_context *context, const struct lf_verb_request *request,
                                  struct choice *choice, struct lf_error *err)
 {
     struct lf_instrument *found;
+    const char *state = arg_text(request, "state");
     struct lf_job_filter filter = {
-        .state = arg_text(request, "state"),
+        .state = state ? state : "open",
         .kind = arg_text(request, "kind"),
         .instrument = arg_text(request, "instrument"),
-        .limit = LF_ARG_MANY_MAX,
+        .limit = INT_MAX,
     };
-    if (!filter.state && !filter.kind && !filter.instrument)
+    if (!state && !filter.kind && !filter.instrument)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "%s: \"all\" needs \"instrument\", \"state\" or \"kind\", which say of which jobs",
+                       "%s: say of which jobs: \"all\" needs \"instrument\", \"state\" or \"kind\"",
                        request->verb);
     enum lf_status status = lf_journal_job_list(context->journal, &filter, choose, choice, err);
     if (status == LF_OK && !choice->ids.len && filter.instrument)
@@ -204,8 +206,8 @@ const struct lf_verb control__verbs_jobs[] = {
      .perform = perform_retry},
     {.name = "start",
      .summary = "Start a task that waits for its sample: it is on the instrument now.",
-     .about = "A task whose sample a person changes begins only after a sign that it was changed: from the\n"
-              "instrument, or by this command (see the setting start of its route).",
+     .about = "Where a person changes samples, a task begins only once the sample was changed. Either the\n"
+              "instrument shows that, or this command says it (see the setting start of the task's route).",
      .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
      .examples = "labferry start 12",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
@@ -245,8 +247,8 @@ const struct lf_verb control__verbs_jobs[] = {
      .perform = perform_assign},
     {.name = "acknowledge",
      .summary = "Say that you have seen what needed attention.",
-     .about = "It leaves the list of labferry status. What goes on cannot be acknowledged: it leaves the\n"
-              "list when its cause is gone.",
+     .about = "It leaves the list of labferry status. An entry without a number cannot be acknowledged: it\n"
+              "leaves the list when its cause is gone.",
      .args = LF_ARGS({"need", LF_ARG_INT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL | LF_ARG_MANY,
                       .help = "number in labferry status, or several", .not_with = {"all"}},
                      {"all", LF_ARG_BOOL, 0, .help = "everything that can be acknowledged"}, ARG_WHY),

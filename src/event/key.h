@@ -25,7 +25,7 @@ char *lf_key_event(const struct lf_event *event);
 /* Can that happen again, as a task can reach a status twice? Then lf_key_occurrence completes the key: with
  * the id of the first event that reported this occurrence. Two events of the same type never report the same
  * one; twins differ in their type, and their dates are less than LF_KEY_TWINS_MS apart. A date of the
- * resource tells nothing: real events of workflow tasks have none. */
+ * resource does not help: real events of workflow tasks have none. */
 bool lf_key_recurs(const struct lf_event *event);
 char *lf_key_occurrence(const char *happening, const char *event_id);
 enum { LF_KEY_TWINS_MS = 10 * 1000 };

@@ -1,4 +1,4 @@
-/* What devices report for people: it goes to the journal's concerns, with the instrument as its source. */
+/* Concerns that devices report: they go to the journal, with the instrument as their source. */
 #include "instrument/host.h"
 
 #include "base/log.h"
@@ -8,7 +8,7 @@
 
 enum { FLOOD_MS = 1000 };
 
-/* A line that floods its host would write to the disk for each of its lines. */
+/* A device that reports the same thing over and over would write to the disk each time. */
 static bool is_flood(struct lf_instrument *instrument, const char *about)
 {
     int64_t now = lf_clock_mono_ms();
@@ -35,7 +35,8 @@ void instrument__note(const struct lf_instrument *instrument, const char *about,
     enum lf_status status = text ? lf_journal_concern(instrument->journal, &concern, &err)
                                  : lf_journal_concern_over(instrument->journal, source, about, &err);
     if (status != LF_OK)
-        lf_log_warning(instrument->name, "cannot note \"%s\": %s", text ? text : about, err.text);
+        lf_log_warning(instrument->name, "cannot store %s: %s", text ? text : "the end of a concern",
+                       err.text);
 }
 
 void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo)

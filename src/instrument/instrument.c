@@ -342,8 +342,8 @@ void lf_instrument_watch(struct lf_instrument *instrument)
         lf_log_info(instrument->name, "answers again");
     instrument__note(
         instrument, "not answering", true, silent ? text : NULL,
-        "check the share, its server and the network. It goes on by itself once they answer; if they never "
-        "will, unmount the share (umount -f) and restart the agent");
+        "check the share, its server and the network. The instrument continues by itself once they answer. If "
+        "they never will, unmount the share (umount -f) and restart the agent");
     instrument__changed(instrument);
 }
 

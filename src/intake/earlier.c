@@ -64,7 +64,7 @@ enum lf_status intake__earlier_ignore(struct lf_intake *intake, const struct lf_
          .about = "before the first start",
          .text = text,
          .todo =
-             "If one of them is still wanted, do it anew in Benchling: generate the file again, or set the "
-             "task back to its status"};
+             "if one of them is still wanted, trigger it again in Benchling: generate the file again, or set "
+             "the task to another status and back"};
     return lf_journal_concern(intake->journal, &concern, err);
 }

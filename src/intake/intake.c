@@ -91,8 +91,7 @@ void intake__stands(struct lf_intake *intake, const char *about, const char *tex
     enum lf_status status = text ? lf_journal_concern(intake->journal, &concern, &err)
                                  : lf_journal_concern_over(intake->journal, INTAKE_CONCERN, about, &err);
     if (status != LF_OK)
-        lf_log_warning("intake", "cannot note what a person should know (%s): %s", text ? text : about,
-                       err.text);
+        lf_log_warning("intake", "cannot store a concern (%s): %s", text ? text : about, err.text);
 }
 
 /* One concern for each topic, however many bad messages come. */

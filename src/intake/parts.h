@@ -13,7 +13,7 @@ struct lf_pattern;
 /* How an event comes in. */
 enum intake_way { INTAKE_MQTT, INTAKE_LIST };
 
-/* proof.c: what came one way only, so far. */
+/* proof.c: events that have come over MQTT or in the list, but not yet both ways. */
 enum { PROOF_MAX = 2048 };
 struct intake_proof { /* guarded by the mutex of struct intake_poll, but for `bad` */
     struct intake_seen {
@@ -114,7 +114,7 @@ enum lf_status intake__earlier_open(struct lf_intake *intake, bool is_first, str
 void intake__earlier_correct(struct lf_intake *intake);
 /* Is the event from before the first start, and not simply taken? */
 bool intake__earlier(const struct lf_intake *intake, const struct lf_event *event);
-/* Tells a person that it is ignored. */
+/* Makes a concern: it is ignored. */
 enum lf_status intake__earlier_ignore(struct lf_intake *intake, const struct lf_event *event,
                                       struct lf_error *err);
 

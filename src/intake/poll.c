@@ -57,8 +57,8 @@ static void note_outcome(struct lf_intake *intake, enum lf_status status, const 
     if (news
         && err->class != LF_TRANSIENT) /* what keeps all requests from the tenant is reported elsewhere */
         intake__stands(intake, "list refused", trouble,
-                       "Events that the broker drops are lost until the list of events (GET /events) can be "
-                       "read. Check what the app may do in Benchling");
+                       "until the list of events (GET /events) can be read, events that the broker drops are "
+                       "lost. Check the app's permissions in Benchling");
     if (status == LF_OK && poll->refused)
         intake__stands(intake, "list refused", NULL, NULL);
     poll->refused = status != LF_OK && (poll->refused || err->class != LF_TRANSIENT);

@@ -1,9 +1,9 @@
 /* MQTT and the list check each other: each event that routes want should come both ways.
  *
- * What came one way only waits in a table of fixed size. If MQTT does not bring what the list has, the broker
- * drops messages, and the list is asked sooner. If completed rounds do not have what MQTT brought, the list
- * cannot be relied on, and a person must know. Only the monotonic clock is used. What is forgotten, because
- * the table is full or at a restart, is merely not judged.
+ * An event that has come one way waits in a table of fixed size for the other. If the list has events that
+ * MQTT does not bring, the broker drops messages, and the list is asked sooner. If completed rounds lack
+ * events that MQTT brought, the list cannot be relied on, and a person must know. Only the monotonic clock is
+ * used. An event that leaves the table early (it is full, or the agent restarts) is not judged.
  */
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -63,10 +63,11 @@ void intake__proof_see(struct lf_intake *intake, const char *id, const char *typ
 static void report_missed(struct lf_intake *intake, int64_t missed)
 {
     char text[300];
-    snprintf(text, sizeof text,
-             "MQTT did not bring %lld event%s that the list of events has; %s taken from there, later than "
-             "usual",
-             (long long)missed, missed == 1 ? "" : "s", missed == 1 ? "it was" : "they were");
+    snprintf(
+        text, sizeof text,
+        "MQTT did not bring %lld event%s that the list of events has; %s taken from the list, later than "
+        "usual",
+        (long long)missed, missed == 1 ? "" : "s", missed == 1 ? "it was" : "they were");
     lf_log_warning("poll", "%s", text);
     intake__stands(intake, "missed by MQTT", text,
                    "Look at the relay, and at the limits of the broker (mosquitto: max_queued_messages), "

@@ -351,7 +351,7 @@ enum lf_status intake__round(struct lf_intake *intake, struct lf_error *err)
     struct intake_poll *poll = &intake->poll;
     struct round round = {0};
     int64_t began = lf_clock_mono_ms();
-    /* After a day the tenant may have learnt them. */
+    /* After a day the types are tried again: the tenant may have been updated. */
     bool made = poll->unknown_types && (!lf_deadline_passed(poll->types_until) || forget_unknown(intake));
     enum lf_status status = made ? begin_at(intake, &round, err) : lf_fail_memory(err, "asking for events");
     if (status == LF_OK)

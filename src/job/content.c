@@ -43,7 +43,7 @@ static enum lf_status from_latin_1(const unsigned char *bytes, size_t len, struc
     return status;
 }
 
-/* Without a byte order mark, text is told by the zeros in every other byte. */
+/* Without a byte order mark: UTF-16 of western text has a zero in every other byte. */
 static bool looks_utf16(const unsigned char *bytes, size_t len, bool big)
 {
     size_t zeros = 0, others = 0, probe = (len < PROBE ? len : PROBE) & ~(size_t)1;

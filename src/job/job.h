@@ -66,7 +66,9 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
  * waits for its turn. */
 enum lf_status lf_jobs_retry_unchecked(struct lf_jobs *jobs, int64_t id, const char *who,
                                        struct lf_error *err);
-/* Held with an unknown outcome: it did happen, so the job continues. values (an object of texts, may be NULL)
+/* Held at an action of its instrument: a person can say that it happened. */
+bool lf_job_can_confirm(const struct lf_job *job);
+/* Such a job continues as if the instrument had acted. values (an object of texts, may be NULL)
  * replaces what the instrument would have captured. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
                                struct lf_error *err);

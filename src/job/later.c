@@ -122,7 +122,7 @@ static enum lf_status hold(struct job_work *work, const struct lf_job *earlier, 
         return status;
     return lf_fail(
         err, LF_EXISTS, LF_NEEDS_PERSON,
-        "%.100s is a later version of what job %lld brought, and Benchling has that already (rows "
+        "%.100s is a later version of what job %lld brought, which Benchling has processed (rows "
         "processed: %lld): this one would bring %s again. `labferry cancel %lld`, or upload it all "
         "the same: `labferry assign %lld %.80s`",
         lf_job_text(work->job, LF_JOB_FILE_NAME), (long long)earlier->id,

@@ -1,8 +1,7 @@
 /* Finds the run that a result belongs to. The rules of collect.match are tried in order:
  *
- * - filename:REGEX: the name, or the path below the outbox, has a group (?<run>...) and perhaps
- * (?<config>...)
- * - content:REGEX: the same for the first CONTENT_MAX bytes, and the text that they are in UTF-16 or Latin-1
+ * - filename:REGEX: the name, or the path below the outbox, has a group (?<run>...), perhaps (?<config>...)
+ * - content:REGEX: the same for the first CONTENT_MAX bytes, also read as UTF-16 or Latin-1
  * - last-job: the run of the only delivery that has no result yet (last_job.c)
  * - sidecar: a file beside the result contains {"run": "...", "config": "..."}
  *

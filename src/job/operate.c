@@ -173,8 +173,11 @@ static enum lf_status retry(struct lf_jobs *jobs, int64_t id, bool unchecked, co
         if (unchecked)
             status = job__unchecked(&job, err);
     }
-    return put_down(jobs, &job, status, who,
-                    unchecked ? "retry --unchecked: it acts without a look at Benchling" : "retry", err);
+    return put_down(
+        jobs, &job, status, who,
+        unchecked ? "retry --unchecked: it acts once without asking Benchling whether it is still wanted"
+                  : "retry",
+        err);
 }
 
 enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
@@ -231,7 +234,7 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (!job__can_confirm(&job))
+    if (!lf_job_can_confirm(&job))
         status = not_now(&job, "confirmed: only a held action of an instrument can be", err);
     else
         status = go_on_as_done(jobs, &job, values, err);
@@ -248,8 +251,8 @@ static enum lf_status interrupt_action(struct lf_jobs *jobs, const struct lf_job
                    (long long)job->id, job->step);
 }
 
-/* It ends badly, and its workflow task must not stay in progress. Only a person whom the cloud's refusal has
- * been shown may leave it so. */
+/* It ends badly, and its workflow task must not stay in progress. Once Benchling has refused to set it to
+ * failed, the job is held, and a person may cancel it. */
 static bool is_settling(const struct lf_job *job)
 {
     return lf_job_text(job, LF_JOB_FAILURE) && !lf_job_state_final(job->state) && job->state != LF_JOB_HELD;
@@ -294,8 +297,8 @@ static void sign_is_given(void *context, int64_t job, const char *text)
     bench->started = job;
 }
 
-/* The bench looks for the sign right now: once this is committed the sign counts as given, and what it runs
- * is stopped. */
+/* The bench is running the procedure that looks for the sign: it is stopped, and once this is committed the
+ * sign counts as given. */
 static enum lf_status sign_while_it_looks(struct lf_jobs *jobs, const struct lf_job *job,
                                           struct job_bench *bench, const char *who, struct lf_error *err)
 {
@@ -303,7 +306,8 @@ static enum lf_status sign_while_it_looks(struct lf_jobs *jobs, const struct lf_
     enum lf_status status = interrupt_action(jobs, job, err);
     if (status != LF_OK)
         return lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                       "%s is looking for the sample right now; try it in a moment", job->instrument);
+                       "%s is checking for its sample right now; repeat the command in a few seconds",
+                       job->instrument);
     return lf_journal_history_add(jobs->journal, job->id, who, "start: its sample is on the instrument", err);
 }
 
@@ -323,8 +327,10 @@ enum lf_status lf_jobs_begin(struct lf_jobs *jobs, int64_t id, const char *who, 
         status = not_now(&job, "started: only a task that waits for its sample can be", err);
     else
         status = lf_job_set_int(&job, LF_JOB_SIGNED, bench->runs, err);
-    if (status == LF_OK)
+    if (status == LF_OK) {
+        lf_job_clear(&job, LF_JOB_SAMPLE_SINCE);
         job__set_state(&job, LF_JOB_READY, LF_CLASS_NONE, NULL);
+    }
     return put_down(jobs, &job, status, who, "start: its sample is on the instrument", err);
 }
 

@@ -25,7 +25,7 @@ bool job__can_assign(const struct lf_job *job)
            && !lf_job_int(job, LF_JOB_SAME_AS, 0);
 }
 
-bool job__can_confirm(const struct lf_job *job)
+bool lf_job_can_confirm(const struct lf_job *job)
 {
     const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
     const struct job_step *step = kind ? job__step_find(kind, job->step) : NULL;
@@ -63,7 +63,7 @@ static const struct ways *ways_on(const struct lf_job *job)
     if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
         return &doubt;
     if (!job__can_assign(job))
-        return job__can_confirm(job) ? &act : &fix;
+        return lf_job_can_confirm(job) ? &act : &fix;
     return strcmp(job->step, lf_job_kind_find(job->kind)->assign_step) != 0 ? &wrong : &whose;
 }
 

@@ -19,7 +19,7 @@ bool job__set_text(char **field, const char *text)
 void job__set_step(struct lf_job *job, const struct job_step *step)
 {
     const struct job_step *before = job__step_find(lf_job_kind_find(job->kind), job->step);
-    /* The attempts of a job that goes back for its turn still count. */
+    /* A job that goes back to wait for its turn keeps its count of attempts. */
     if (!before || before->turn < LF_TURN_WANTED || step->turn < LF_TURN_WANTED)
         job->attempt = 0;
     snprintf(job->step, sizeof job->step, "%s", step->name);
@@ -27,7 +27,7 @@ void job__set_step(struct lf_job *job, const struct job_step *step)
     job->acting = false;
 }
 
-/* had: its turn until now; a job that waits behind it may go on. */
+/* The next job at the instrument may be able to start. `had` is the turn that this one had before. */
 static void kick_next(struct lf_jobs *jobs, const struct lf_job *job, enum lf_turn had)
 {
     struct lf_instrument *instrument = had || job->turn || job->bench

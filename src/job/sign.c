@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ASK_AGAIN_MS: between two looks for the sign. A person wakes the job (far in the future otherwise). */
+/* ASK_AGAIN_MS: between two looks for the sign. DAY_MS: only a person wakes the job; any long time will do.
+ */
 enum { ASK_AGAIN_MS = 2000, DAY_MS = 24 * 60 * 60 * 1000 };
 
 bool job__awaits_sign(const struct lf_job *job)
@@ -21,6 +22,7 @@ static void give_sign(struct job_work *work)
     struct job_bench *bench = job__bench(work->jobs, work->job->instrument);
     if (bench)
         lf_job_set_int(work->job, LF_JOB_SIGNED, bench->runs, &(struct lf_error){0}); /* else asked again */
+    lf_job_clear(work->job, LF_JOB_SAMPLE_SINCE);
 }
 
 bool job__sample_is_there(const struct job_work *work)
@@ -38,6 +40,15 @@ void job__has_run(struct job_work *work)
     bench->runs++;
     if (lf_job_int(work->job, LF_JOB_SIGNED, 0)) /* its own sample is still there */
         give_sign(work);
+}
+
+/* Saved before the first look, which can take minutes: a person must know meanwhile. */
+static enum lf_status note_wanted(struct job_work *work, struct lf_error *err)
+{
+    if (lf_job_int(work->job, LF_JOB_SAMPLE_SINCE, 0))
+        return LF_OK;
+    enum lf_status status = lf_job_set_int(work->job, LF_JOB_SAMPLE_SINCE, lf_clock_best_ms(), err);
+    return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
 }
 
 static enum lf_status wait_for_sign(struct job_work *work, const char *sign, const char *why,
@@ -80,8 +91,11 @@ static enum lf_status look_for_sign(struct job_work *work, const char *sign, str
 {
     struct job_bench *bench = job__bench(work->jobs, work->job->instrument);
     struct lf_error why = {0};
-    enum lf_status status = ask_for_sign(work, sign, &why);
-    int64_t id = work->job->id; /* a person may have said so meanwhile, or just after the last look */
+    enum lf_status status = note_wanted(work, err);
+    if (status != LF_OK)
+        return status;
+    status = ask_for_sign(work, sign, &why);
+    int64_t id = work->job->id; /* a person may have started it while the procedure ran */
     if ((bench && atomic_compare_exchange_strong(&bench->started, &id, 0)) || status == LF_OK) {
         give_sign(work);
         return LF_OK;
@@ -90,6 +104,12 @@ static enum lf_status look_for_sign(struct job_work *work, const char *sign, str
         return lf_fail(err, status, LF_TRANSIENT, "%s", why.text);
     bool not_yet = status == LF_BUSY || status == LF_TIMEOUT;
     return wait_for_sign(work, sign, not_yet ? "" : why.text, err);
+}
+
+static enum lf_status wait_for_person(struct job_work *work, struct lf_error *err)
+{
+    enum lf_status status = note_wanted(work, err);
+    return status == LF_OK ? wait_for_sign(work, NULL, "", err) : status;
 }
 
 enum lf_status job__await_sign(struct job_work *work, struct lf_error *err)
@@ -101,7 +121,7 @@ enum lf_status job__await_sign(struct job_work *work, struct lf_error *err)
     if (lf_job_int(job, LF_JOB_SIGNED, 0) && job__sample_is_there(work))
         return LF_OK;
     if (route->start == LF_START_OPERATOR)
-        return wait_for_sign(work, NULL, "", err);
+        return wait_for_person(work, err);
     struct lf_action action = {.kind = LF_ACTION_RUN, .name = lf_job_text(job, LF_JOB_PROCEDURE)};
     const char *sign = action.name ? lf_instrument_sign(work->instrument, &action) : NULL;
     if (!sign && route->start == LF_START_AUTO)
@@ -110,5 +130,5 @@ enum lf_status job__await_sign(struct job_work *work, struct lf_error *err)
         give_sign(work);
         return LF_OK;
     }
-    return sign ? look_for_sign(work, sign, err) : wait_for_sign(work, NULL, "", err);
+    return sign ? look_for_sign(work, sign, err) : wait_for_person(work, err);
 }

@@ -141,8 +141,6 @@ bool job__awaits_sign(const struct lf_job *job);
 /* Held as a result that is not attached yet, by itself or by a job with the same content: a person can assign
  * it to a run. */
 bool job__can_assign(const struct lf_job *job);
-/* Held at an action of its instrument: a person can say that it happened. */
-bool job__can_confirm(const struct lf_job *job);
 /* Call these inside a transaction, after lf_journal_job_save. */
 enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
 /* A job that has failed or expired is a concern until a person has seen it or it goes on. */
@@ -191,7 +189,7 @@ void job__breaker(const struct job_work *work, const struct job_step *step, enum
 
 /* superseded.c: cancels jobs that would bring an older file of the same generator to the instrument. */
 enum lf_status job__withdraw_older(struct job_work *work, struct lf_error *err);
-/* Tells people if the instrument got an older file of the same generator before. */
+/* Makes a concern if the instrument already has an older file of the same generator. */
 enum lf_status job__name_superseded(struct job_work *work, struct lf_error *err);
 
 /* jobs.c: NULL: there is no such instrument. */

@@ -189,11 +189,24 @@ static enum lf_status end_unclaimed(struct job_work *work, enum lf_job_state end
     return LF_OK;
 }
 
+/* The claim of a task that was done unchecked: from where it was found, no transition may lead to its end. */
+static enum lf_status claim_late(struct job_work *work, cJSON **task, struct lf_error *err)
+{
+    if (!lf_job_bool(work->job, LF_JOB_CLAIMED) || !as_found(work, *task))
+        return LF_OK;
+    enum lf_status status = move_to(work, *task, work->route->claim_status, NULL, err);
+    cJSON_Delete(*task);
+    *task = NULL;
+    return status == LF_OK ? get_task(work, task, err) : status;
+}
+
 static enum lf_status settle_task(struct job_work *work, struct lf_error *err)
 {
     cJSON *task = NULL;
     const char *failed = lf_job_text(work->job, LF_JOB_FAILURE);
     enum lf_status status = get_task(work, &task, err);
+    if (status == LF_OK)
+        status = claim_late(work, &task, err);
     bool unclaimed = status == LF_OK && failed && !lf_job_bool(work->job, LF_JOB_CLAIMED)
                      && as_found(work, task);
     if (status == LF_OK && !unclaimed)
@@ -401,13 +414,29 @@ static enum lf_status report_task(struct job_work *work, struct lf_error *err)
 
 /* ---- the kind ---- */
 
+/* What has been done for a task is ours, even if Benchling could not be asked (`retry --unchecked`). */
+static enum lf_status count_as_claimed(struct lf_job *job, struct lf_error *err)
+{
+    enum lf_status status = lf_job_set_bool(job, LF_JOB_CLAIMING, true, err);
+    return status == LF_OK ? lf_job_set_bool(job, LF_JOB_CLAIMED, true, err) : status;
+}
+
+static enum lf_status task_ran(struct job_work *work, const struct lf_outcome *outcome, struct lf_error *err)
+{
+    enum lf_status status = job__procedure_ran(work, outcome, err);
+    return status == LF_OK ? count_as_claimed(work->job, err) : status;
+}
+
 /* A claimed workflow task must not stay in progress: settle sets it to failed before the job ends. */
 static enum lf_status on_bad_end(struct lf_job *job, enum lf_job_state end, const char *why,
                                  const char **step, struct lf_error *err)
 {
-    if (!lf_job_bool(job, LF_JOB_CLAIMING) || lf_job_text(job, LF_JOB_FAILURE))
+    bool may_have_run = job->acting || job->class == LF_UNKNOWN_OUTCOME;
+    if ((!lf_job_bool(job, LF_JOB_CLAIMING) && !may_have_run) || lf_job_text(job, LF_JOB_FAILURE))
         return LF_OK;
-    enum lf_status status = lf_job_set_text(job, LF_JOB_END, lf_job_state_name(end), err);
+    enum lf_status status = may_have_run ? count_as_claimed(job, err) : LF_OK;
+    if (status == LF_OK)
+        status = lf_job_set_text(job, LF_JOB_END, lf_job_state_name(end), err);
     if (status == LF_OK)
         status = lf_job_set_text(job, LF_JOB_FAILURE, why, err);
     if (status != LF_OK)
@@ -422,7 +451,7 @@ static const struct job_step steps[] = {
     {.name = "check",  .run = check_task,  .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .turn = LF_TURN_COMES},
     {.name = "turn", .bench = true, .run = job__take_turn, .turn = LF_TURN_WANTED},
     {.name = "claim",  .run = claim_task,  .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .turn = LF_TURN_TAKEN, .looks = true, .checks_first = true},
-    {.name = "run", .bench = true, .turn = LF_TURN_TAKEN, .action = job__procedure_action, .acted = job__procedure_ran, .needs = {LF_JOB_PROCEDURE}},
+    {.name = "run", .bench = true, .turn = LF_TURN_TAKEN, .action = job__procedure_action, .acted = task_ran, .needs = {LF_JOB_PROCEDURE}},
     {.name = "report", .run = report_task, .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .checks_first = true, .hold_on_permanent = true},
     {.name = "settle", .run = settle_task, .needs_route = true, .needs = {LF_JOB_WORKFLOW_TASK}, .checks_first = true, .hold_on_permanent = true},
     {0},

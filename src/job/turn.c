@@ -3,7 +3,7 @@
  * A job asks for its turn at the bench (step "turn"), then a courier looks at Benchling (a step that
  * `looks`), then the bench acts. While a job has its turn the bench does nothing else for its instrument; see
  * enum lf_turn and lf_journal_job_claim for who comes first. Right before it acts the look must be fresh;
- * otherwise the job asks for its turn again. An operator's own job acts without a look.
+ * otherwise the job asks for its turn again. An operator's own job does not ask Benchling.
  */
 #include "job/steps.h"
 
@@ -51,7 +51,7 @@ enum lf_status job__take_turn(struct job_work *work, struct lf_error *err)
     if (status != LF_OK || work->follow != FOLLOW_NEXT)
         return status;
     if (lf_job_bool(work->job, LF_JOB_UNCHECKED))
-        return job__go(work, look[1].name, "goes on without a look at Benchling, as a person decided");
+        return job__go(work, look[1].name, "a person decided that it acts without asking Benchling again");
     return LF_OK;
 }
 
@@ -87,7 +87,7 @@ enum lf_status job__unchecked(struct lf_job *job, struct lf_error *err)
     const struct job_step *step = job__step_find(kind, job->step);
     if (!job__must_look(job))
         return lf_fail(err, LF_REFUSED, LF_PERMANENT,
-                       "job %lld does not ask Benchling before it acts, so it cannot go on unchecked",
+                       "job %lld does not ask Benchling before it acts, so there is no check to leave out",
                        (long long)job->id);
     if (!step || step->turn < LF_TURN_WANTED)
         return lf_fail(err, LF_REFUSED, LF_PERMANENT,

@@ -135,8 +135,10 @@ enum lf_status lf_journal_concern_acknowledge(struct lf_journal *journal, int64_
         return status;
     status = find(journal, id, &stands, &text, err);
     if (status == LF_OK && stands)
-        status = lf_fail(err, LF_INVALID, LF_PERMANENT,
-                         "%.200s. This goes on, and leaves the list by itself when its cause is gone", text);
+        status = lf_fail(
+            err, LF_INVALID, LF_PERMANENT,
+            "this cannot be acknowledged, because it has not ended: %.200s. It leaves the list when its cause is gone",
+            text);
     if (status == LF_OK)
         status = journal__query_do(journal, err, "DELETE FROM concern WHERE id = ?1", "i", id);
     snprintf(entry, sizeof entry, "%s%s%s", text ? text : "", why ? "; " : "", why ? why : "");

@@ -1,9 +1,9 @@
 /* May the journal be older than what was done?
  *
- * A state folder that was put back (a snapshot, a copy, another disk) is complete and consistent, lock file
- * included: nothing in it tells. But to put it back takes a new file, or a restart of the machine. The
- * journal knows its own file and the machine's run; if one of them is another, it says so until somebody
- * outside was asked.
+ * A state folder that was restored (a snapshot, a copy, another disk) is complete and consistent, lock file
+ * included: nothing in it shows its age. But restoring it takes a new file or a restart of the machine. The
+ * journal remembers the identity of its file and the boot of the machine. If either has changed, the journal
+ * counts as doubtful until a witness outside has been asked.
  */
 #include "journal/audit.h"
 #include "journal/db.h"
@@ -23,7 +23,8 @@ enum { FILE_TEXT = 64 };
 static const char *const doubt_names[] =
     {[LF_DOUBT_NONE] = "", [LF_DOUBT_BOOT] = "boot", [LF_DOUBT_COPY] = "copy"};
 
-/* A file system that does not tell when a file was made may number it anew at each mount: "". */
+/* "" if the file system does not report when a file was created: its inode numbers may change at each mount.
+ */
 static void name_file(const struct lf_journal *journal, char text[FILE_TEXT])
 {
     struct lf_file_info info;

@@ -16,6 +16,7 @@ struct lf_job;
 #define LF_NAME_PROCESSOR "processor"
 #define LF_NAME_SAME_AS "same_as"
 #define LF_NAME_FAILING_SINCE "failing_since"
+#define LF_NAME_SAMPLE_SINCE "sample_since"
 
 /* member, stored name, type, what it holds */
 #define LF_JOB_FIELDS(X)                                                                                     \
@@ -60,6 +61,8 @@ struct lf_job;
     X(CLAIMING, "claiming", BOOL, "about to claim the workflow task")                                        \
     X(CLAIM_STATUS, "claim_status", TEXT, "id of the status that marks it as ours")                          \
     X(CLAIMED, "claimed", BOOL, "the workflow task is ours")                                                 \
+    X(SAMPLE_SINCE, LF_NAME_SAMPLE_SINCE, INT,                                                               \
+      "since when it waits for a person to put its sample on the instrument (wall ms)")                      \
     X(SIGNED, "signed", INT,                                                                                 \
       "its sample lies on the instrument: how often that had run when it was put there")                     \
     X(UNCHECKED, "unchecked", BOOL, "a person wants it to act once without a look at Benchling")             \

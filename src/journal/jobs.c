@@ -239,10 +239,11 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
                        "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
                        "AND (?6 = 0 OR state IN (" OPEN_STATES ")) "
                        "AND (?7 = 0 OR json_extract(facts, '$." LF_NAME_FAILING_SINCE "') <= ?7) "
+                       "AND (?8 = 0 OR json_extract(facts, '$." LF_NAME_SAMPLE_SINCE "') > 0) "
                        "ORDER BY id DESC LIMIT ?5",
-                       "tttiiii", open ? NULL : filter->state, filter->kind, filter->instrument,
+                       "tttiiiii", open ? NULL : filter->state, filter->kind, filter->instrument,
                        filter->before, (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open,
-                       filter->failing_before_ms),
+                       filter->failing_before_ms, (int64_t)filter->wants_sample),
         each, context, err);
 }
 

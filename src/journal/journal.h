@@ -51,8 +51,8 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 int64_t lf_journal_missing(const struct lf_journal *journal);
 void lf_journal_missing_noted(struct lf_journal *journal);
 
-/* Why it may be older than what was done, although it is whole. Each opening says so until
- * lf_journal_doubt_over is called: somebody outside was asked, or a person is told. */
+/* Why the journal may be older than what was done, although it is undamaged. Every opening reports it until
+ * lf_journal_doubt_over is called: a witness outside was asked, or `needs` has it. */
 enum lf_doubt {
     LF_DOUBT_NONE,
     LF_DOUBT_BOOT, /* the machine was restarted */
@@ -249,6 +249,7 @@ struct lf_job_filter {
     const char *state, *kind, *instrument; /* NULL: any. state may be "open": not final */
     int64_t before;                        /* ids below this; 0: newest */
     int64_t failing_before_ms; /* their step has failed again and again since before this; 0: any */
+    bool wants_sample;         /* they wait for a person to put their sample on the instrument */
     int limit;
 };
 /* Newest first; each gets a borrowed job. */

@@ -118,7 +118,7 @@ static const char *const version_6[] = {
     NULL,
 };
 
-/* Whoever sent a command names itself in the message. */
+/* The name that the sender of a command gave in its message. */
 static const char *const version_7[] = {
     "ALTER TABLE command ADD COLUMN who TEXT",
     NULL,

@@ -153,17 +153,25 @@ static bool write_some(const struct lf_socket *socket, struct lf_buffer *from)
     return true;
 }
 
+/* False: the other end is gone. *count 0: nothing has come. */
+static bool read_some(const struct lf_socket *socket, char data[CHUNK], size_t *count)
+{
+    struct lf_error ignored;
+    enum lf_status status = lf_socket_read(socket, data, CHUNK, count, &ignored);
+    if (status != LF_OK)
+        *count = 0;
+    return status == LF_OK || status == LF_BUSY;
+}
+
 /* From the broker. False: it is gone, or TLS or memory has failed. */
 static bool read_far(struct lf_bridge *bridge)
 {
-    struct lf_error ignored;
     char data[CHUNK];
     size_t count;
-    enum lf_status status = lf_socket_read(&bridge->far, data, sizeof data, &count, &ignored);
-    if (status == LF_BUSY)
-        return true;
-    if (status != LF_OK)
+    if (!read_some(&bridge->far, data, &count))
         return false;
+    if (!count)
+        return true;
     if (!bridge->ssl)
         return lf_buffer_append(&bridge->to_near, data, count) == LF_OK;
     if (BIO_write(bridge->in, data, (int)count) != (int)count)
@@ -178,18 +186,16 @@ static bool read_far(struct lf_bridge *bridge)
 /* From the library. False: TLS or memory has failed. */
 static bool read_near(struct lf_bridge *bridge)
 {
-    struct lf_error ignored;
     char data[CHUNK];
     size_t count;
-    enum lf_status status = lf_socket_read(&bridge->near, data, sizeof data, &count, &ignored);
-    if (status == LF_BUSY)
-        return true;
-    if (status != LF_OK) {
+    if (!read_some(&bridge->near, data, &count)) {
         bridge->near_ended = true;
         if (bridge->ssl)
             SSL_shutdown(bridge->ssl);
         return collect_out(bridge);
     }
+    if (!count)
+        return true;
     if (!bridge->ssl)
         return lf_buffer_append(&bridge->to_far, data, count) == LF_OK;
     return SSL_write(bridge->ssl, data, (int)count) == (int)count && collect_out(bridge);

@@ -112,7 +112,7 @@ void link__heard(struct lf_link *link, enum lf_link_heard heard, struct lf_slice
     link->heard = true;
 }
 
-/* Is it about the task routes of an agent? Then they are told, unless they are our own. */
+/* True if the message has an agent's task routes. Those of other agents are passed on. */
 static bool take_routes(struct lf_link *link, const struct mosquitto_message *message)
 {
     static const char head[] = "/agents/", tail[] = "/routes";

@@ -62,7 +62,7 @@ enum lf_status lf_file_sync(const struct lf_file *file, struct lf_error *err);
 void lf_file_uncache(const struct lf_file *file);
 
 /* Has any program the file, open to read here, open for writing? LF_OK: none has; LF_BUSY: one has;
- * LF_UNSUPPORTED: it cannot be told (a network file system; or the file of another user, without the right
+ * LF_UNSUPPORTED: it is unknown (a network file system; or the file of another user, without the right
  * CAP_LEASE). */
 enum lf_status lf_file_check_unwritten(const struct lf_file *file);
 

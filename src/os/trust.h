@@ -10,7 +10,7 @@
 /* LF_DENIED (needs a person), with who can change it, by which permissions, and the remedy: a user other than
  * root and ours owns what `path` leads to, its group or everybody may write to it, or everybody may replace
  * it in one of the folders above. Where nothing is yet, only the folders above are judged; a path that cannot
- * be looked at is left to whoever uses it. With `any_owner`, whoever owns it is trusted. */
+ * be looked at is accepted: using it will fail. With `any_owner`, any owner is trusted. */
 enum lf_status lf_trust_check(const char *path, bool any_owner, struct lf_error *err);
 
 /* Does this program run as root? */

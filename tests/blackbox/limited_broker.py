@@ -1,9 +1,10 @@
 """An MQTT 5 broker with the published limits of hosted ones, for one client at a time: AWS IoT Core and Azure Event Grid."""
-import socket
 import ssl
 import struct
 import threading
 import time
+
+from link_parts import Listener
 
 NOT_AUTHORIZED, TOPIC_NAME_INVALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED = 0x87, 0x90, 0x95, 0x97
 RETAIN_NOT_SUPPORTED, QOS_NOT_SUPPORTED = 0x9A, 0x9B
@@ -50,7 +51,7 @@ class EventGrid(Limits):
     server_keep_alive_s = 1160
 
 
-class LimitedBroker:
+class LimitedBroker(Listener):
     def __init__(self, limits=Limits, tls=None, port=0):
         self.limits, self.tls = limits, tls
         self.forbidden = set()      # topics: publishing on them ends the session
@@ -60,24 +61,14 @@ class LimitedBroker:
         self.counts, self.over_quota = {}, 0
         self.lock = threading.Lock()
         self.client = None
-        self.server = socket.create_server(("127.0.0.1", port))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(port)
 
     def close(self):
-        self.server.close()
+        super().close()
         if self.client:
             self.client.close()
 
-    def _serve(self):
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._session, args=(client,), daemon=True).start()
-
-    def _session(self, client):
+    def serve(self, client):
         try:
             if self.tls:
                 client = self.tls.wrap_socket(client, server_side=True)

@@ -254,29 +254,42 @@ class ScriptedBroker:
             return False
 
 
-class Proxy:
-    """Passes bytes between a client and a port. With `holding` set to n, the last n of the next bytes to the
-    client are held back."""
+class Listener:
+    """Listens from the end of __init__ on, and calls `serve` with each client, on a thread of its own."""
 
-    def __init__(self, target):
-        self.target = target
-        self.server = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port=0):
+        self.server = socket.create_server(("127.0.0.1", port))
         self.port = self.server.getsockname()[1]
-        self.holding = 0
-        self.held = b""
-        self.client = None
-        threading.Thread(target=self._serve, daemon=True).start()
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _serve(self):
+    def _accept(self):
         while True:
             try:
                 client, _ = self.server.accept()
             except OSError:
                 return
-            self.client = client
-            upstream = socket.create_connection(("127.0.0.1", self.target))
-            threading.Thread(target=self._pass, args=(client, upstream, False), daemon=True).start()
-            threading.Thread(target=self._pass, args=(upstream, client, True), daemon=True).start()
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def close(self):
+        self.server.close()
+
+
+class Proxy(Listener):
+    """Passes bytes between a client and a port. With `holding` set to n, the last n of the next bytes to the
+    client are held back."""
+
+    def __init__(self, target):
+        self.target = target
+        self.holding = 0
+        self.held = b""
+        self.client = None
+        super().__init__()
+
+    def serve(self, client):
+        self.client = client
+        upstream = socket.create_connection(("127.0.0.1", self.target))
+        threading.Thread(target=self._pass, args=(client, upstream, False), daemon=True).start()
+        self._pass(upstream, client, True)
 
     def _pass(self, source, sink, to_client):
         try:
@@ -296,9 +309,6 @@ class Proxy:
     def release(self):
         held, self.held = self.held, b""
         self.client.sendall(held)
-
-    def close(self):
-        self.server.close()
 
 
 def make_certificates(folder):

@@ -41,7 +41,7 @@ class Inbox(WithLab):
         self.assertTrue((self.inbox / "qc.csv").exists())
 
     def test_equal_confirmed(self):
-        """a person can confirm that the instrument shall use the equal worklist that lies there"""
+        """a person can confirm that the instrument is to use the equal worklist that lies there"""
         job = self.held_second()
         self.assertIn("confirm", job["can"])
         self.lab.ask("confirm", job=job["id"])

@@ -103,6 +103,12 @@ class Cli(unittest.TestCase):
         for part in ("labferry/SITE/agents/AGENT", "BASE/command", "BASE/reply/", "response topic", "correlation", "expires", "subscribe",
                      "publish", "accepted", "running", "succeeded", "failed"):
             self.assertIn(part, text)
+        rights = text[text.index("Rights needed"):]
+        reads, writes = rights[rights.index("subscribes to"):].split("publishes on", 1)
+        for topic in ("labferry/SITE/events/#", "BASE/command", "BASE/status", "BASE/audit", "labferry/SITE/agents/+/routes"):
+            self.assertIn(topic, reads)
+        for topic in ("BASE/status", "BASE/audit", "BASE/routes", "BASE/instruments/+", "BASE/jobs/+", "BASE/reply/+"):
+            self.assertIn(topic, writes)
         examples = [json.loads(line) for line in text.splitlines() if line.startswith("  {")]
         table = json.loads(self.expect(0, "help", "--json").stdout)
         self.assertEqual([one["verb"] for one in examples], [row["name"] for row in table if row["remote"]])

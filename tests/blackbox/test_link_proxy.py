@@ -9,7 +9,7 @@ import threading
 import unittest
 
 from limited_broker import LimitedBroker
-from link_parts import Broker, Probe, make_certificates, wait_until
+from link_parts import Broker, Listener, Probe, make_certificates, wait_until
 
 SIDE_BY_SIDE = 3
 ALPN = "x-amzn-mqtt-ca"
@@ -25,27 +25,14 @@ def exactly(sock, count):
     return data
 
 
-class Relay:
+class Relay(Listener):
     """A proxy on a free port. `asked` has what it was asked for; a subclass says how."""
 
     def __init__(self, login=None):
         self.login, self.asked, self.answer = login, [], None
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    def close(self):
-        self.server.close()
-
-    def _serve(self):
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
-
-    def _carry(self, client):
+    def serve(self, client):
         try:
             wanted = self.greet(client)
             if not wanted:

@@ -60,7 +60,7 @@ class Queue(WithLab):
         self.assertTrue("mqtt" in sources and "poll" in sources, sources)
 
     def test_connected(self):
-        """what a broker drops for a client that stays connected is found in the list of events, and a person is told"""
+        """what a broker drops for a client that stays connected is found in the list of events, and is in needs"""
         lab = self.lab
         lab.start_all(broker="max_queued_messages 3\n")
         lab.stop("agent")

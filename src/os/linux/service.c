@@ -102,7 +102,7 @@ static void pass_on(int number)
     errno = before;
 }
 
-/* Ends as the child did; a signal is raised again, so that whoever watches us sees it. */
+/* Ends as the child did; a signal is raised again, so that the parent process sees it. */
 static int end_as_child(void)
 {
     int status = 0;

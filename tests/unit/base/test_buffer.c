@@ -116,6 +116,12 @@ static void shown_to_people(void)
                  "1m",
                  wide, sizeof wide); /* U+009B starts a terminal's commands */
     CHECK_STR(wide, "\\xC2\\x9B1m");
+    lf_text_show("\xD8\x9C", wide, sizeof wide); /* U+061C: the Arabic letter mark */
+    CHECK_STR(wide, "\\xD8\\x9C");
+    lf_text_show("a\xF3\xA0\x81\x81z", wide, sizeof wide); /* U+E0041: a tag, which nobody sees */
+    CHECK_STR(wide, "a\\xF3\\xA0\\x81\\x81z");
+    lf_text_show("\xF0\x9F\xA7\xAA", shown, sizeof shown); /* U+1F9EA: a test tube */
+    CHECK_STR(shown, "\xF0\x9F\xA7\xAA");
     lf_text_show("", shown, sizeof shown);
     CHECK_STR(shown, "");
 }

@@ -8,17 +8,25 @@
 #include <sys/stat.h>
 
 const char *ground_profile = "mt-sics.profile";
+const struct lf_driver *ground_driver;
+
+static void set_line(struct ground *ground)
+{
+    struct lf_error err;
+    char profile[80];
+    snprintf(profile, sizeof profile, "etc/profiles/%s", ground_profile);
+    NEED(lf_values_set(ground->values, "stream", "unix:/nobody/listens/here", NULL, &err) == LF_OK);
+    NEED(lf_values_set(ground->values, "profile", unit_source(profile), NULL, &err) == LF_OK);
+}
 
 static void open_instrument(struct ground *ground)
 {
     struct lf_error err;
-    const struct lf_driver *driver = lf_driver_find("line", &err);
+    const struct lf_driver *driver = ground_driver ? ground_driver : lf_driver_find("line", &err);
     ground->values = lf_values_new(driver->settings, "the test's balance");
     NEED(ground->values);
-    NEED(lf_values_set(ground->values, "stream", "unix:/nobody/listens/here", NULL, &err) == LF_OK);
-    char profile[80];
-    snprintf(profile, sizeof profile, "etc/profiles/%s", ground_profile);
-    NEED(lf_values_set(ground->values, "profile", unit_source(profile), NULL, &err) == LF_OK);
+    if (!ground_driver)
+        set_line(ground);
     NEED(lf_values_finish(ground->values, &err) == LF_OK);
     ground->instrument_config = (struct lf_config_instrument){.name = "balance-1",
                                                               .driver = "line",

@@ -19,6 +19,8 @@ struct ground {
 
 // The profile of the instrument, below etc/profiles.
 extern const char *ground_profile;
+// The instrument's driver, with the defaults of its settings; NULL: "line", with that profile.
+extern const struct lf_driver *ground_driver;
 
 // Opens everything; the test ends if it cannot. Opening again on the same folder is a restart.
 void ground_open(struct ground *ground);

@@ -153,6 +153,9 @@ static void names_who_asks(void)
          "mqtt:___root_ (c4)"},
         {"0123456789012345678901234567890123456789012345678901234567890123456789",
          "mqtt:0123456789012345678901234567890123456789012345678901234567890123 (c5)"},
+        {"max\xd8\x9c", "mqtt:max__ (c6)"},           // U+061C
+        {"max\xf3\xa0\x81\xa1", "mqtt:max____ (c7)"}, // U+E0061
+        {"\xe5\xbc\xa0\xe4\xb8\x89", "mqtt:\xe5\xbc\xa0\xe4\xb8\x89 (c8)"},
     };
     heard = 0;
     open_commands();

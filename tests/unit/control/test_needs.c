@@ -1,4 +1,4 @@
-// Whatever does not get on is in the list of needs, with what to do; nothing else is.
+// Whatever needs a person is in the list of needs, with what to do; nothing else is.
 #include "ground.h"
 
 #include "base/clock.h"
@@ -69,9 +69,34 @@ static void failing_jobs(void)
     add_job(LF_JOB_WAITING, "no answer for hours", 121 * 1000);
     cJSON *need = only();
     CHECK_STR(lf_json_text(need, "what"),
-              "job 2 (deliver of plate.csv, balance-1) does not get on at fetch: no answer for hours");
+              "job 2 (deliver of plate.csv, balance-1) keeps failing at fetch: no answer for hours");
+    CHECK_HAS(lf_json_text(need, "do"), "labferry retry 2: now; labferry cancel 2: no more");
     CHECK(lf_json_text(need, "since") != NULL && lf_json_text(need, "next") != NULL);
     cJSON_Delete(need);
+    ground_close(&ground);
+}
+
+static void wants_a_sample(void)
+{
+    struct lf_job job = {.kind = (char *)"task",
+                         .instrument = (char *)"balance-1",
+                         .key = (char *)"k",
+                         .state = LF_JOB_RUNNING, // the instrument looks for it
+                         .step = "turn",
+                         .fields = cJSON_Parse("{\"display\":\"WF-7\",\"sample_since\":1764450000000}")};
+    ground_open(&ground);
+    NEED(lf_journal_job_add(ground.context.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    cJSON *need = only();
+    CHECK_STR(lf_json_text(need, "what"),
+              "job 1 (task of WF-7, balance-1) waits for its sample: a person must put it on balance-1");
+    CHECK_HAS(lf_json_text(need, "do"), "labferry start 1; or labferry cancel 1");
+    CHECK_HAS(lf_json_text(need, "since"), "2025-11-29T");
+    cJSON_Delete(need);
+    job.state = LF_JOB_CANCELLED;
+    NEED(lf_journal_job_save(ground.context.journal, &job, UNIT_ERROR) == LF_OK);
+    need = only();
+    CHECK(need == NULL);
+    cJSON_Delete(job.fields);
     ground_close(&ground);
 }
 
@@ -123,5 +148,6 @@ static void concerns(void)
 UNIT_TESTS("needs", {"a held job is listed with its reason and what can be done", held_jobs},
            {"a job that has failed for two minutes is listed with its next try; one that just began is not",
             failing_jobs},
+           {"a task that waits for its sample is listed until it starts or ends", wants_a_sample},
            {"of many held jobs the first are listed, and the rest is counted", many_jobs},
            {"what has happened is listed with its number to acknowledge; what stands has none", concerns}, )

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,22 @@ const struct bench_finding *bench_found(const struct bench *bench, const char *i
         if (!strcmp(bench->found[i].id, id))
             return &bench->found[i];
     return NULL;
+}
+
+const char *bench_in_outbox(const struct bench *bench, const char *name)
+{
+    static char path[BENCH_PATH + 300];
+    snprintf(path, sizeof path, "%s/%s", bench->outbox, name);
+    return path;
+}
+
+int bench_spool_file(const struct bench *bench)
+{
+    char path[BENCH_PATH + 32];
+    snprintf(path, sizeof path, "%s/taken", bench->spool);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    NEED(fd >= 0);
+    return fd;
 }
 
 void bench_write(const char *folder, const char *name, const char *text)

@@ -59,6 +59,10 @@ const struct bench_finding *bench_found(const struct bench *bench,
 // What a person is told about it now; "" if nothing.
 const char *bench_concern(const struct bench *bench, const char *about);
 
+// Path of a name in the outbox. Valid until the next call.
+const char *bench_in_outbox(const struct bench *bench, const char *name);
+// The file "taken" in the spool, empty, for `take`; the caller closes it.
+int bench_spool_file(const struct bench *bench);
 void bench_write(const char *folder, const char *name, const char *text);
 bool bench_exists(const char *folder, const char *name);
 // Whole text of a file; "" when it is not there. Valid until the next call.

@@ -264,18 +264,9 @@ static void idle_does_not_spin(void)
 
 // ---- take ----
 
-static int spool_file(void)
-{
-    char path[BENCH_PATH + 32];
-    snprintf(path, sizeof path, "%s/taken", bench.spool);
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    NEED(fd >= 0);
-    return fd;
-}
-
 static enum lf_status take(const char *id, const char *version, int64_t max)
 {
-    int fd = spool_file();
+    int fd = bench_spool_file(&bench);
     enum lf_status status = lf_driver_folder.take(bench.device, id, version, UNIT_FILE(fd), max, &err);
     close(fd);
     return status;
@@ -422,7 +413,7 @@ UNIT_TESTS("folder: collect",
             sidecar},
            {"a sidecar that is not text does not hold its result back", unusable_sidecar},
            {"only names that the configuration asks for are results", names_that_count},
-           {"links and pipes are refused, stay where they are, and a person is told until they are gone",
+           {"links and pipes are refused, stay where they are, and are a concern until they are gone",
             refused_results},
            {"new content under a known name is a new version", new_version},
            {"what the host could not store is reported again", reported_again_after_failure},

@@ -150,5 +150,5 @@ UNIT_TESTS("folder: marks", {"the agent's marks and lock lie beside the inbox, n
            {"leftovers of crashes are removed after 30 days, once the host has had an hour to ask",
             left_by_crashes},
            {"of more than 4096 marks the oldest are removed", bounded, UNIT_SLOW},
-           {"what the share remembers of deliveries is told, of all agents", witnessed},
+           {"the share remembers deliveries, of all agents", witnessed},
            {"marks and lock of an earlier version are found and moved", adopted}, )

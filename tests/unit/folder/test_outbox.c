@@ -20,26 +20,16 @@ static void start(const char *const *settings)
     bench_connect(&bench, settings);
 }
 
-static const char *in_outbox(const char *name)
-{
-    static char path[BENCH_PATH + 300];
-    snprintf(path, sizeof path, "%s/%s", bench.outbox, name);
-    return path;
-}
-
 static int open_result(const char *name, const char *text)
 {
-    int fd = open(in_outbox(name), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    int fd = open(bench_in_outbox(&bench, name), O_WRONLY | O_CREAT | O_APPEND, 0644);
     NEED(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     return fd;
 }
 
 static enum lf_status take(const char *id, const char *version)
 {
-    char path[BENCH_PATH + 32];
-    snprintf(path, sizeof path, "%s/taken", bench.spool);
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    NEED(fd >= 0);
+    int fd = bench_spool_file(&bench);
     enum lf_status status = lf_driver_folder.take(bench.device, id, version, UNIT_FILE(fd), 1000, &err);
     close(fd);
     return status;
@@ -71,7 +61,7 @@ static void opened_again(void)
     for (int i = 0; i < 4; i++)
         UNIT_TIME_PASSES(SECOND), bench_listen(&bench, 0, &err);
     bench_listen_for(&bench, 1);
-    int fd = open(in_outbox("plate.csv"), O_WRONLY | O_APPEND);
+    int fd = open(bench_in_outbox(&bench, "plate.csv"), O_WRONLY | O_APPEND);
     NEED(fd >= 0);
     CHECK_INT(take("plate.csv", bench.found[0].version), LF_BUSY);
     CHECK_INT(err.class, LF_TRANSIENT);
@@ -273,7 +263,7 @@ static void empty_result(void)
     bench_after(&bench, 0, 0);
     bench_after(&bench, 40 * SECOND, 0);
     CHECK_HAS(bench_concern(&bench, "result plate.csv"), "empty");
-    CHECK_INT(unlink(in_outbox("plate.csv")), 0);
+    CHECK_INT(unlink(bench_in_outbox(&bench, "plate.csv")), 0);
     bench_after(&bench, HOUR, 0);
     CHECK_STR(bench_concern(&bench, "result plate.csv"), "");
     bench_close(&bench);
@@ -282,12 +272,13 @@ static void empty_result(void)
 static void unread_folder(void)
 {
     start((const char *[]){"finish", "rename", "ignore", "logs", "scan_interval", "100ms", NULL});
-    NEED(mkdir(in_outbox("SampleA.D"), 0755) == 0 && mkdir(in_outbox("logs"), 0755) == 0);
+    NEED(mkdir(bench_in_outbox(&bench, "SampleA.D"), 0755) == 0
+         && mkdir(bench_in_outbox(&bench, "logs"), 0755) == 0);
     bench_after(&bench, HOUR, 0);
     CHECK_HAS(bench_concern(&bench, "folder SampleA.D"), "nobody reads");
     CHECK_STR(bench_concern(&bench, "folder logs"), "");
     CHECK_STR(bench_concern(&bench, "folder archive"), "");
-    CHECK_INT(rmdir(in_outbox("SampleA.D")), 0);
+    CHECK_INT(rmdir(bench_in_outbox(&bench, "SampleA.D")), 0);
     bench_after(&bench, HOUR, 0);
     CHECK_STR(bench_concern(&bench, "folder SampleA.D"), "");
     bench_close(&bench);
@@ -297,7 +288,8 @@ static void folder_marker(void)
 {
     start((const char *[]){"finish", "marker", "done_marker", "CopyComplete.txt", "depth", "3",
                            "scan_interval", "100ms", NULL});
-    NEED(mkdir(in_outbox("run7"), 0755) == 0 && mkdir(in_outbox("run7/data"), 0755) == 0);
+    NEED(mkdir(bench_in_outbox(&bench, "run7"), 0755) == 0
+         && mkdir(bench_in_outbox(&bench, "run7/data"), 0755) == 0);
     bench_write(bench.outbox, "run7/data/a.csv", "a");
     bench_after(&bench, HOUR, 0);
     bench_write(bench.outbox, "run7/CopyComplete.txt", "");
@@ -344,28 +336,29 @@ static void marker_is_a_link(void)
     static const char *const settings[] = {"mount_marker", "reader.id", NULL};
     bench_open(&bench, settings);
     memset(&err, 0, sizeof err);
-    CHECK_INT(symlink("/etc/hostname", in_outbox("reader.id")), 0);
+    CHECK_INT(symlink("/etc/hostname", bench_in_outbox(&bench, "reader.id")), 0);
     bench_write(bench.inbox, "reader.id", "SN-1");
     CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_DISCONNECTED);
     bench_close(&bench);
-    unlink(in_outbox("reader.id"));
+    unlink(bench_in_outbox(&bench, "reader.id"));
 }
 
-UNIT_TESTS(
-    "folder: what lies in the outbox",
-    {"a result that a program has open for writing is not taken, however long it pauses", open_for_writing},
-    {"a result that is opened for writing again is neither taken nor archived before it is closed",
-     opened_again},
-    {"where a writer cannot be told, a result that grows in steps must be quiet for longer",
-     quiet_without_lease},
-    {"a watched file counts as written until its writer closes it", watched_writer},
-    {"any number of folders can be watched", many_watches},
-    {"what is written to an archived result comes back, and a person is told", written_after_archiving},
-    UNIT_ROWS(names, odd_name), {"names that are too long are cut, and stay different", long_names_differ},
-    {"temporary names are no results; a random one that stays is told", temporary_names},
-    {"patterns ignore the case of letters", case_is_ignored},
-    {"a result whose marker does not come is told, until it comes", left_lying},
-    {"an empty result is told, until it is gone", empty_result},
-    {"a folder that nobody reads is told, unless it is to be ignored", unread_folder},
-    {"one marker can finish a whole folder", folder_marker}, UNIT_ROWS(links, archive_is_a_link),
-    {"a mount marker that is a link is none", marker_is_a_link}, )
+UNIT_TESTS("folder: what lies in the outbox",
+           {"a result that a program has open for writing is not taken, however long it pauses",
+            open_for_writing},
+           {"a result that is opened for writing again is neither taken nor archived before it is closed",
+            opened_again},
+           {"where a writer cannot be seen, a result that grows in steps must be quiet for longer",
+            quiet_without_lease},
+           {"a watched file counts as written until its writer closes it", watched_writer},
+           {"any number of folders can be watched", many_watches},
+           {"what is written to an archived result comes back, with a concern", written_after_archiving},
+           UNIT_ROWS(names, odd_name),
+           {"names that are too long are cut, and stay different", long_names_differ},
+           {"temporary names are no results; a random one that stays is a concern", temporary_names},
+           {"patterns ignore the case of letters", case_is_ignored},
+           {"a result whose marker does not come is a concern, until it comes", left_lying},
+           {"an empty result is a concern, until it is gone", empty_result},
+           {"a folder that nobody reads is a concern, unless it is to be ignored", unread_folder},
+           {"one marker can finish a whole folder", folder_marker}, UNIT_ROWS(links, archive_is_a_link),
+           {"a mount marker that is a link is none", marker_is_a_link}, )

@@ -22,13 +22,6 @@ static void start(const char *const *settings)
     bench_connect(&bench, settings);
 }
 
-static const char *in_outbox(const char *name)
-{
-    static char path[BENCH_PATH + 300];
-    snprintf(path, sizeof path, "%s/%s", bench.outbox, name);
-    return path;
-}
-
 // ---- while a file is copied ----
 
 enum { SIZE = 600 * 1000 }; // more than the driver reads at once
@@ -51,7 +44,7 @@ ssize_t __wrap_pread64(int fd, void *to, size_t room, off_t at)
 
 static void put(const char *name, char fill, size_t size)
 {
-    int fd = open(in_outbox(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    int fd = open(bench_in_outbox(&bench, name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     char *data = malloc(size);
     NEED(fd >= 0 && data);
     memset(data, fill, size);
@@ -62,19 +55,19 @@ static void put(const char *name, char fill, size_t size)
 
 static void shrinks(void)
 {
-    CHECK_INT(truncate(in_outbox("plate.csv"), 100), 0);
+    CHECK_INT(truncate(bench_in_outbox(&bench, "plate.csv"), 100), 0);
 }
 
 static void grows(void)
 {
-    int fd = open(in_outbox("plate.csv"), O_WRONLY | O_APPEND);
+    int fd = open(bench_in_outbox(&bench, "plate.csv"), O_WRONLY | O_APPEND);
     CHECK(write(fd, "more", 4) == 4);
     close(fd);
 }
 
 static void is_written_over(void)
 {
-    int fd = open(in_outbox("plate.csv"), O_WRONLY);
+    int fd = open(bench_in_outbox(&bench, "plate.csv"), O_WRONLY);
     CHECK(pwrite(fd, "other", 5, SIZE - 100) == 5);
     close(fd);
 }
@@ -83,25 +76,22 @@ static void is_replaced(void)
 {
     put("new", 'b', SIZE);
     char to[BENCH_PATH + 300];
-    snprintf(to, sizeof to, "%s", in_outbox("plate.csv"));
-    CHECK_INT(rename(in_outbox("new"), to), 0);
+    snprintf(to, sizeof to, "%s", bench_in_outbox(&bench, "plate.csv"));
+    CHECK_INT(rename(bench_in_outbox(&bench, "new"), to), 0);
 }
 
 static void goes(void)
 {
-    CHECK_INT(unlink(in_outbox("plate.csv")), 0);
+    CHECK_INT(unlink(bench_in_outbox(&bench, "plate.csv")), 0);
 }
 
 // The status of a take in whose midst that happens.
 static enum lf_status take_while(void (*what)(void))
 {
-    char path[BENCH_PATH + 32];
     start((const char *[]){"finish", "rename", NULL});
     put("plate.csv", 'a', SIZE);
     bench_listen_for(&bench, 1);
-    snprintf(path, sizeof path, "%s/taken", bench.spool);
-    int to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    NEED(to >= 0);
+    int to = bench_spool_file(&bench);
     usleep(20000); // the clock of files ticks every few ms
     meanwhile = what;
     reading = true;
@@ -131,7 +121,7 @@ static void changed_while_copied(void)
         bench_listen_for(&bench, 1);
         CHECK_INT(bench.found_count, 1);
         bench_close(&bench);
-        unlink(in_outbox("plate.csv"));
+        unlink(bench_in_outbox(&bench, "plate.csv"));
     }
 }
 
@@ -142,7 +132,7 @@ static void replaced_while_copied(void)
     bench_listen_for(&bench, 1);
     CHECK_INT(bench.found_count, 1);
     bench_close(&bench);
-    unlink(in_outbox("plate.csv"));
+    unlink(bench_in_outbox(&bench, "plate.csv"));
     CHECK_INT(take_while(goes), LF_OK);
     bench_close(&bench);
 }
@@ -187,7 +177,7 @@ static void crowd(void)
     bench_close(&bench);
     for (int i = 0; i < CROWD; i++) {
         snprintf(name, sizeof name, "%05d.csv", i);
-        unlink(in_outbox(name));
+        unlink(bench_in_outbox(&bench, name));
     }
 }
 
@@ -225,19 +215,19 @@ static void name_bombs(void)
     bench_close(&bench);
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "%05d-%0245d.csv", i, 0);
-        unlink(in_outbox(name));
+        unlink(bench_in_outbox(&bench, name));
     }
     for (size_t i = 0; i < BAD; i++)
-        unlink(in_outbox(bad[i]));
+        unlink(bench_in_outbox(&bench, bad[i]));
 }
 
 static void no_plain_files(void)
 {
     start((const char *[]){"finish", "rename", "results", "*", NULL});
-    CHECK_INT(mkfifo(in_outbox("pipe.csv"), 0644), 0);
-    CHECK_INT(symlink("/dev/zero", in_outbox("endless.csv")), 0);
-    CHECK_INT(symlink(".", in_outbox("loop")), 0);
-    bool device = mknod(in_outbox("null.csv"), S_IFCHR | 0644, makedev(1, 5))
+    CHECK_INT(mkfifo(bench_in_outbox(&bench, "pipe.csv"), 0644), 0);
+    CHECK_INT(symlink("/dev/zero", bench_in_outbox(&bench, "endless.csv")), 0);
+    CHECK_INT(symlink(".", bench_in_outbox(&bench, "loop")), 0);
+    bool device = mknod(bench_in_outbox(&bench, "null.csv"), S_IFCHR | 0644, makedev(1, 5))
                   == 0; // where the kernel lets us
     bench_write(bench.outbox, "good.csv", "x");
     bench_listen_for(&bench, 1);
@@ -248,11 +238,11 @@ static void no_plain_files(void)
     for (size_t i = 0; i < 3; i++)
         CHECK(lf_driver_folder.take(bench.device, names[i], "1-2-3", NULL, 100, &err) != LF_OK);
     bench_close(&bench);
-    unlink(in_outbox("pipe.csv"));
-    unlink(in_outbox("endless.csv"));
-    unlink(in_outbox("loop"));
+    unlink(bench_in_outbox(&bench, "pipe.csv"));
+    unlink(bench_in_outbox(&bench, "endless.csv"));
+    unlink(bench_in_outbox(&bench, "loop"));
     if (device)
-        unlink(in_outbox("null.csv"));
+        unlink(bench_in_outbox(&bench, "null.csv"));
 }
 
 // ---- rights ----

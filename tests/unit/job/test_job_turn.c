@@ -106,6 +106,65 @@ static void unchecked(void)
     case_close(&c);
 }
 
+/* A task that waits for its last look; the cloud answers again once the device has acted. */
+static int64_t unchecked_task(enum lf_class act_fails)
+{
+    begin();
+    c.device->repeat = LF_ONCE;
+    c.device->says = "12.340";
+    lf_instrument_pause(c.robot, "test");
+    int64_t id = case_task(&c, "weigh");
+    NEED(case_reaches(&c, id, "turn"));
+    fake_cloud_fail("get_workflow_task", 1000, false, LF_TIMEOUT, LF_TRANSIENT);
+    case_act_fails(&c, act_fails);
+    lf_instrument_resume(c.robot);
+    NEED(case_says(&c, id, LF_JOB_WAITING, "waits for Benchling"));
+    CHECK_INT(lf_jobs_retry_unchecked(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    NEED(fake_reached(&c.device->acts, 1));
+    CHECK_STR(fake_cloud.task_status, "st_TODO");
+    return id;
+}
+
+static void unchecked_is_completed(void)
+{
+    int64_t id = unchecked_task(LF_CLASS_NONE);
+    NEED(case_reaches(&c, id, "settle") && case_becomes(&c, id, LF_JOB_WAITING));
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
+    CHECK_INT(fake_cloud_get(&fake_cloud.patched), 2); /* claimed first: its lifecycle may demand that */
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void unchecked_is_failed(void)
+{
+    int64_t id = unchecked_task(LF_UNKNOWN_OUTCOME);
+    NEED(case_becomes(&c, id, LF_JOB_HELD));
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    CHECK_STR(fake_cloud.task_status, "st_FAILED");
+    case_close(&c);
+}
+
+/* It was not done: the task is as free as before. */
+static void unchecked_is_not_done(void)
+{
+    int64_t id = unchecked_task(LF_TRANSIENT);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    fake_set(&fake_cloud.task_status, "st_IN_PROGRESS"); /* another agent was faster */
+    fake_cloud_fail(NULL, 0, false, LF_OK, LF_CLASS_NONE);
+    case_act_fails(&c, LF_CLASS_NONE);
+    int acts = c.device->acts;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
+    CHECK_INT(c.device->acts, acts);
+    case_close(&c);
+}
+
 static void unchecked_too_early(void)
 {
     struct lf_error err = {0};
@@ -204,12 +263,22 @@ static int64_t second_task(void)
     return id;
 }
 
+static bool wants_sample(int64_t id)
+{
+    struct lf_job job = core_job(c.journal, id);
+    bool wants = lf_job_int(&job, LF_JOB_SAMPLE_SINCE, 0) > 0;
+    lf_job_free(&job);
+    return wants;
+}
+
 static void the_instrument_shows_it(void)
 {
     int64_t id = second_task();
+    CHECK(wants_sample(id));
     c.device->unchanged = false;
     case_minute_passes(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(!wants_sample(id));
     CHECK_INT(c.device->acts, 2);
     case_close(&c);
 }
@@ -220,13 +289,14 @@ static void a_person_says_so(void)
     int64_t id = second_task();
     CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(!wants_sample(id));
     CHECK_INT(c.device->acts, 2);
     CHECK(core_history_has(c.journal, id, "start"));
     CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", &err), LF_REFUSED);
     case_close(&c);
 }
 
-/* Whoever works at the instrument by hand is not held up by what waits for them. */
+/* Somebody who works at the instrument by hand is not held up by the task that waits for them. */
 static void own_runs_pass(void)
 {
     int64_t id = second_task();
@@ -300,7 +370,7 @@ static void three_alike(void)
     case_close(&c);
 }
 
-/* ---- what people are told ---- */
+/* ---- what people see ---- */
 
 static bool waits_for(int64_t id, const char *text)
 {
@@ -318,6 +388,7 @@ static bool waits_for(int64_t id, const char *text)
 static void says_what_it_waits_for(void)
 {
     begin();
+    NEED(fake_reached(&c.device->listens, 1)); /* until then it is offline */
     lf_instrument_pause(c.robot, "changing tips");
     int64_t first = case_run(&c, "weigh"), second = case_run(&c, "weigh");
     CHECK(waits_for(first, "robot, which is paused (changing tips)"));
@@ -347,6 +418,11 @@ UNIT_TESTS(
     {"a claimed task that a person ends is not done, and keeps its status", claimed_task_ended},
     {"while the cloud cannot be asked, a worklist waits and says so", waits_for_the_cloud},
     {"a person may let a job act without a look, once", unchecked},
+    {"a task that was done unchecked is claimed and completed once Benchling can be asked",
+     unchecked_is_completed},
+    {"a task that may have been done unchecked is set to failed when it is cancelled", unchecked_is_failed},
+    {"a task that was not done unchecked is left to another agent that has claimed it",
+     unchecked_is_not_done},
     {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
     {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
      first_holds_up_the_second},

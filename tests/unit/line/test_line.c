@@ -260,7 +260,7 @@ static const char *mute_profile(void)
                         "class = safe\nsend = 'W'\nexpect = '{v:int}'\n");
 }
 
-/* One failure is ordinary; the second is told, and taken back when it answers. */
+/* One failure is ordinary; the second is a concern, which is over when it answers. */
 static void does_not_answer(void)
 {
     DEVICE("mt-sics", HELLO);
@@ -522,11 +522,11 @@ UNIT_TESTS("line", {"a procedure reads a weight", weighs},
            {"an instrument that does not answer is an error that says what to check", nobody_there},
            {"unknown commands and procedures are refused, with the nearest name", unknown_actions},
            {"lines of the Print key are findings, kept while the host cannot store them", print_key},
-           {"lines that nothing matches are told to people", lines_that_nothing_matches},
-           {"an instrument that chatters is told now and then, with the count", chatter},
-           {"an instrument that cannot be reached is told from the second time on", does_not_answer},
-           {"an instrument that is connected and does not answer is told", connected_and_mute},
-           {"a result that is dropped while out of step is told", dropped_while_out_of_step},
+           {"lines that nothing matches are a concern", lines_that_nothing_matches},
+           {"an instrument that chatters updates its concern now and then, with the count", chatter},
+           {"an instrument that cannot be reached is a concern from the second time on", does_not_answer},
+           {"an instrument that is connected and does not answer is a concern", connected_and_mute},
+           {"a result that is dropped while out of step is a concern", dropped_while_out_of_step},
            {"after a crash what must not run on is ended, before a person decides", ended_after_a_crash},
            {"after a lost connection what must not run on is ended at the next one",
             ended_after_a_lost_connection},

@@ -96,32 +96,30 @@ static struct told listen_to(const char *bytes, size_t len)
     return told;
 }
 
-static void nested_report(void)
-{
-    struct told told = listen_to(B("$S A\r\n1.0\tg\r\n$S B\r\n\r\n2.0\r\n$E\r\n$E\r\n"));
-    CHECK_INT(told.results, 1);
-    CHECK_INT(told.unmatched, 0);
-    CHECK_STR(told.name, "report");
-    CHECK_STR(told.text, "$S A\r\n1.0\tg\r\n$S B\r\n\r\n2.0\r\n$E\r\n$E\r\n");
-}
+static const struct {
+    struct unit_row row;
+    const char *bytes, *name, *why;
+} reports[] = {
+    {{"a report with parts is one result"},
+     "$S A\r\n1.0\tg\r\n$S B\r\n\r\n2.0\r\n$E\r\n$E\r\n",
+     "report",
+     ""},
+    {{"a report can end with silence"}, "NO 7\r\nsample X\r\n", "slip", ""},
+    {{"a report that stops is kept as incomplete, with a notice"},
+     "$S A\r\n1.0\r\n",
+     "report-incomplete",
+     "stopped before its last line"},
+};
 
-static void report_until_silence(void)
+static void report_of_lines(void)
 {
-    struct told told = listen_to(B("NO 7\r\nsample X\r\n"));
+    const typeof(*reports) *row = unit_row();
+    struct told told = listen_to(row->bytes, strlen(row->bytes));
     CHECK_INT(told.results, 1);
-    CHECK_INT(told.unmatched, 0);
-    CHECK_STR(told.name, "slip");
-    CHECK_STR(told.text, "NO 7\r\nsample X\r\n");
-}
-
-static void report_cut_off(void)
-{
-    struct told told = listen_to(B("$S A\r\n1.0\r\n"));
-    CHECK_INT(told.results, 1);
-    CHECK_STR(told.name, "report-incomplete");
-    CHECK_STR(told.text, "$S A\r\n1.0\r\n");
-    CHECK_INT(told.unmatched, 1);
-    CHECK_HAS(told.why, "stopped before its last line");
+    CHECK_STR(told.name, row->name);
+    CHECK_STR(told.text, row->bytes);
+    CHECK_INT(told.unmatched, *row->why ? 1 : 0);
+    CHECK_HAS(told.why, row->why);
 }
 
 static void report_too_long(void)
@@ -162,14 +160,11 @@ static void connection_lost_within_a_report(void)
     CHECK_STR(told.text, "$S A\r\n1.0\r\n");
 }
 
-UNIT_TESTS("notices", {"text with an eighth bit is told from silence: parity", other_parity},
-           {"damaged bytes are told from silence: baud rate", other_baud_rate},
-           {"another protocol is told from silence, with what came and what was expected", other_protocol},
+UNIT_TESTS("notices", {"text with an eighth bit is not silence: parity", other_parity},
+           {"damaged bytes are not silence: baud rate", other_baud_rate},
+           {"another protocol is not silence: the error has what came and what was expected", other_protocol},
            {"an instrument that says nothing does not answer", no_answer},
-           {"what came is shown escaped and bounded", bounded},
-           {"a report with parts is one result", nested_report},
-           {"a report can end with silence", report_until_silence},
-           {"a report that stops is kept as incomplete and told", report_cut_off},
-           {"a report longer than max_reply is kept as incomplete and told", report_too_long},
+           {"what came is shown escaped and bounded", bounded}, UNIT_ROWS(reports, report_of_lines),
+           {"a report longer than max_reply is kept as incomplete, with a notice", report_too_long},
            {"a command waits for the end of a report", command_waits_for_report},
            {"a report cut by a lost connection is kept as incomplete", connection_lost_within_a_report})
