@@ -32,6 +32,17 @@ static enum lf_status folder_gone(struct lf_error *err, const char *path, const 
                    "the folder %s %s: check that it exists and that its share or disk is mounted", path, why);
 }
 
+/* err has the reason if the system gave another one than that nothing is there. */
+static enum lf_status folder_unusable(struct lf_error *err, enum lf_status status, const char *path,
+                                      const char *gone)
+{
+    if (status == LF_NOT_FOUND)
+        return folder_gone(err, path, gone);
+    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
+                   "the folder %s cannot be used (%s): check its permissions, and its share or disk", path,
+                   err->text);
+}
+
 static enum lf_status open_folder(const char *path, const char *what, bool write, struct lf_dir *dir,
                                   struct lf_error *err)
 {
@@ -42,7 +53,7 @@ static enum lf_status open_folder(const char *path, const char *what, bool write
         return lf_error_prefix(err, "the %s %s cannot be opened: give the agent's user permission to read it",
                                what, path);
     if (status != LF_OK)
-        return folder_gone(err, path, status == LF_NOT_FOUND ? "is not there" : err->text);
+        return folder_unusable(err, status, path, "is not there");
     if (write && lf_dir_check_writable(dir, err) != LF_OK)
         return lf_error_prefix(err, "the %s %s cannot be written to: give the agent's user permission to%s",
                                what, path, strcmp(what, "outbox") ? "" : ", or set archive = \"none\"");
@@ -56,7 +67,7 @@ static enum lf_status check_alive(const char *path, const struct lf_dir *dir, st
         return LF_OK;
     enum lf_status status = lf_path_look(path, &named, err);
     if (status != LF_OK)
-        return folder_gone(err, path, status == LF_NOT_FOUND ? "is no longer there" : err->text);
+        return folder_unusable(err, status, path, "is no longer there");
     if (lf_dir_look_self(dir, &opened, err) != LF_OK || !lf_file_is_same(&named, &opened))
         return folder_gone(err, path,
                            "is not the one that was opened: it was unmounted, mounted again or replaced");

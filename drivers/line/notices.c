@@ -17,7 +17,7 @@ static void tell_unmatched(struct lf_line_notices *notices)
     snprintf(text, sizeof text, "%llu line%s came that are no results and no replies; the last: %s",
              (unsigned long long)notices->unmatched, notices->unmatched == 1 ? "" : "s", notices->last);
     concern(notices, "unmatched lines", false, text,
-            "If they are results, add a [listen] that matches them to the profile; if not, one with as = "
+            "if they are results, add a [listen] that matches them to the profile; if not, one with as = "
             "ignore. Then acknowledge this");
     notices->told = notices->unmatched;
     notices->told_at = lf_clock_mono_ms();
@@ -52,7 +52,7 @@ void line__notice_connect(struct lf_line_notices *notices, enum lf_status status
         notices->failures = FAILURES_MIN;
         concern(
             notices, "connection", true, err->text,
-            "Look at power, cable and port, and at what the instrument is set to. The agent keeps trying; "
+            "look at power, cable and port, and at what the instrument is set to. The agent keeps trying; "
             "`labferry profile-try` shows the bytes while the agent is stopped");
     }
 }
@@ -64,7 +64,7 @@ void line__notice_answer(struct lf_line_notices *notices, bool mute, const struc
     notices->unanswered = mute ? notices->unanswered + 1 : 0;
     if (notices->unanswered >= FAILURES_MIN)
         concern(notices, "answers", true, err->text,
-                "It is connected and does not answer: look at its power, and at what is set in it");
+                "it is connected and does not answer: look at its power, and at what is set in it");
 }
 
 void line__notice_finished(struct lf_line_notices *notices, const char *procedure)
@@ -83,6 +83,6 @@ void line__notice_unfinished(struct lf_line_notices *notices, const char *proced
         "the procedure '%.60s' was not ended as its profile wants (finally): something may still run. %s",
         procedure, why);
     concern(notices, about, true, text,
-            "Look at the instrument and stop it there. The agent tries again at the next connection and when "
+            "look at the instrument and stop it there. The agent tries again at the next connection and when "
             "the procedure runs");
 }

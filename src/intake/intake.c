@@ -163,7 +163,7 @@ static enum lf_status store_also(struct lf_intake *intake, const struct lf_event
         {.source = INTAKE_CONCERN,
          .about = "one id, two events",
          .text = text,
-         .todo = "Compare them (`labferry events`, `labferry event ID`), and look who may publish on the "
+         .todo = "compare them (`labferry events`, `labferry event ID`), and look who may publish on the "
                  "topics of the events"};
     lf_log_warning("intake", "%s", text);
     return lf_journal_concern(intake->journal, &concern, err);
@@ -275,7 +275,7 @@ static enum lf_status note_unasked(struct lf_intake *intake, const char *topic, 
     struct lf_concern concern = {.source = INTAKE_CONCERN,
                                  .about = "topic not configured",
                                  .text = text,
-                                 .todo = "If its events are wanted, add the topic to link.topics"};
+                                 .todo = "if its events are wanted, add the topic to link.topics"};
     lf_log_warning("intake", "%s", text);
     return lf_journal_concern(intake->journal, &concern, err);
 }

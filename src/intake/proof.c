@@ -70,7 +70,7 @@ static void report_missed(struct lf_intake *intake, int64_t missed)
         (long long)missed, missed == 1 ? "" : "s", missed == 1 ? "it was" : "they were");
     lf_log_warning("poll", "%s", text);
     intake__stands(intake, "missed by MQTT", text,
-                   "Look at the relay, and at the limits of the broker (mosquitto: max_queued_messages), "
+                   "look at the relay, and at the limits of the broker (mosquitto: max_queued_messages), "
                    "which drops messages when its queues are full");
     intake->proof.dropped = true;
 }
@@ -116,7 +116,7 @@ static void report_unreliable(struct lf_intake *intake, int lacking, int all)
              lacking, all);
     lf_log_warning("poll", "%s", text);
     intake__stands(intake, "list unreliable", text,
-                   "Ask Benchling whether the tenant's list of events is enabled and the app may see all "
+                   "ask Benchling whether the tenant's list of events is enabled and the app may see all "
                    "projects; look with `labferry events` whether the events on MQTT are genuine");
 }
 

@@ -60,7 +60,7 @@ static enum lf_status disown(struct job_work *work, struct lf_error *err)
     struct lf_concern concern = {.source = "job",
                                  .about = about,
                                  .text = text,
-                                 .todo = "If nobody changed it in Benchling, look who may publish on the "
+                                 .todo = "if nobody changed it in Benchling, look who may publish on the "
                                          "topics of the events"};
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)

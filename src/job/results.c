@@ -91,7 +91,7 @@ static enum lf_status leave_alone(struct lf_jobs *jobs, const char *instrument,
         {.source = lf_concern_instrument(instrument, source),
          .about = "results before the first connection",
          .text = text,
-         .todo = "Upload those that are still wanted by hand, or touch them: a new version "
+         .todo = "upload those that are still wanted by hand, or touch them: a new version "
                  "is collected"};
     enum lf_status status = lf_journal_finding_add(jobs->journal, instrument, finding->id, finding->version,
                                                    LF_FINDING_NO_JOB, err);
