@@ -83,7 +83,7 @@ static enum lf_status take_command(void *context, const struct lf_message *messa
     return *taken ? lf_commands_take(agent->context.commands, message, err) : LF_OK;
 }
 
-/* Messages come until the link is closed, and commands, which may ask about the link, are closed before it.
+/* Messages come until the link is closed, and commands, which may ask about the link, are stopped before it.
  */
 static enum lf_status batch(void *context, const struct lf_message *messages, size_t count,
                             struct lf_error *err)
@@ -511,10 +511,11 @@ bool agent_close(struct agent *agent)
     if (context->jobs)
         ended = lf_jobs_stop(context->jobs);
     lf_server_close(agent->server);
-    lf_commands_close(context->commands);
+    lf_commands_stop(context->commands);
     if (context->outbox)
         lf_outbox_attach(context->outbox, NULL);
     lf_link_close(context->link);
+    lf_commands_close(context->commands); /* the link's status counts what they refused */
     filters_free(&agent->former);
     lf_intake_close(context->intake);
     for (size_t i = 0; i < count; i++)
