@@ -37,7 +37,7 @@ enum lf_status hooks_take_command(void *context, const struct lf_message *messag
     return *taken ? lf_commands_take(agent->context.commands, message, err) : LF_OK;
 }
 
-/* Messages come until the link is closed, and commands, which may ask about the link, are closed before it.
+/* Messages come until the link is closed, and commands, which may ask about the link, are stopped before it.
  */
 static enum lf_status batch(void *context, const struct lf_message *messages, size_t count,
                             struct lf_error *err)

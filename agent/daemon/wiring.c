@@ -335,10 +335,11 @@ bool agent_close(struct agent *agent)
     if (context->jobs)
         ended = lf_jobs_stop(context->jobs);
     lf_server_close(agent->server);
-    lf_commands_close(context->commands);
+    lf_commands_stop(context->commands);
     if (context->outbox)
         lf_outbox_attach(context->outbox, NULL);
     lf_link_close(context->link);
+    lf_commands_close(context->commands); /* the link's status counts what they refused */
     filters_free(&agent->former);
     lf_intake_close(context->intake);
     for (size_t i = 0; i < count; i++)

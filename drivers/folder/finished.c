@@ -22,7 +22,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { STABLE_LOOKS = 3, SIDECAR_MAX = 64 * 1024, TAIL = 4096 };
+enum { STABLE_LOOKS = 3, SIDECAR_MAX = 64 * 1024, TAIL = 4096, CHANGED_MS = 50 };
 /* How long a result may wait before it is a concern. A measurement may take hours, so one that is still being
  * written may wait longer. */
 enum { PATIENCE_MS = 30 * 1000, WRITING_PATIENCE_MS = 10 * 60 * 1000 };
@@ -185,6 +185,16 @@ static bool stable(struct lf_folder *folder, const struct lf_entry *entry, const
     return !written && (known || unchanged(entry, quiet_ms(folder, entry), wait));
 }
 
+/* Was it written to since the outbox was listed? Asked once the marker is there: the last part may have come
+ * after the listing, just before the marker. */
+static bool changed(const struct lf_entry *entry, const struct lf_file *file)
+{
+    struct lf_file_info now;
+    struct lf_error ignored;
+    return lf_file_look(file, &now, &ignored) != LF_OK || now.size != entry->info.size
+           || now.written_ns != entry->info.written_ns;
+}
+
 static bool marked(const struct lf_folder *folder, const struct lf_entry *entry, const struct lf_file *file,
                    struct lf_unfinished *wait)
 {
@@ -193,6 +203,11 @@ static bool marked(const struct lf_folder *folder, const struct lf_entry *entry,
         not_yet(
             wait, 0, PATIENCE_MS, "its done marker has not come",
             "look at the instrument; create the marker if the result is complete, or correct done_marker");
+        return false;
+    }
+    if (o->done_marker && changed(entry, file)) {
+        not_yet(wait, CHANGED_MS, PATIENCE_MS, "it is still being written although its done marker is there",
+                "look at the instrument; the marker must come after the last part of the result");
         return false;
     }
     if (!o->end_marker || ends_in(file, entry->info.size, o->end_marker))

@@ -436,6 +436,14 @@ enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands *
     return LF_OK;
 }
 
+void lf_commands_stop(struct lf_commands *commands)
+{
+    if (!commands)
+        return;
+    lf_worker_stop(&commands->worker);
+    lf_worker_join(&commands->worker);
+}
+
 void lf_commands_close(struct lf_commands *commands)
 {
     if (commands)

@@ -215,6 +215,9 @@ enum { LF_COMMAND_ID_MAX = 128, LF_COMMANDS_MAX = 1000 };
 
 enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands,
                                 struct lf_error *err);
+/* Ends the thread that performs them, which may ask about the link. The rest may still be asked, as the link
+ * does for its status, until lf_commands_close. NULL is allowed in both. */
+void lf_commands_stop(struct lf_commands *commands);
 void lf_commands_close(struct lf_commands *commands);
 
 struct lf_message; /* link/link.h */

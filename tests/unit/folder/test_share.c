@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,24 @@ ssize_t __wrap_pread64(int fd, void *to, size_t room, off_t at)
         now();
     }
     return got;
+}
+
+static void (*before_marker)(void); // done once, when the driver looks for a done marker
+
+int __real_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    int mode = flags & O_CREAT ? va_arg(args, int) : 0;
+    va_end(args);
+    if (before_marker && !strcmp(path, "plate.done")) {
+        void (*now)(void) = before_marker;
+        before_marker = NULL;
+        now();
+    }
+    return __real_openat64(dir, path, flags, mode);
 }
 
 static void put(const char *name, char fill, size_t size)
@@ -270,11 +289,31 @@ static void rights_go(void)
     bench_close(&bench);
 }
 
+static void the_rest_and_the_marker(void)
+{
+    bench_write(bench.outbox, "plate.csv", "A1,0.5\nA2,0.25\n");
+    bench_write(bench.outbox, "plate.done", "");
+}
+
+static void listed_before_its_end(void)
+{
+    start((const char *[]){"finish", "marker", "done_marker", "{stem}.done", "scan_interval", "100ms", NULL});
+    before_marker = the_rest_and_the_marker;
+    bench_write(bench.outbox, "plate.csv", "A1,0.5\n");
+    bench_listen_for(&bench, 1);
+    CHECK(!before_marker);
+    CHECK_INT(strncmp(bench.found[0].version, "15-", 3), 0);
+    bench_after(&bench, 3600 * 1000, 1); // not found as it was listed first
+    bench_close(&bench);
+}
+
 UNIT_TESTS("folder, as shares are",
            {"a result that changes while it is copied is not taken, and is found again",
             changed_while_copied},
            {"a result that is replaced or removed while it is copied is taken complete, as it was",
             replaced_while_copied},
+           {"a result whose last part and marker come while the outbox is read is found complete, and once",
+            listed_before_its_end},
            {"ten thousand results at once are reported, each once", crowd, UNIT_SLOW},
            {"names of all kinds are carried, under a name that can be used everywhere", name_bombs},
            {"links, pipes and devices are neither results nor read", no_plain_files},
