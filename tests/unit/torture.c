@@ -4,6 +4,7 @@
 
 #include "failing.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -18,6 +19,7 @@ enum {
     TOGETHER = 4,
     SHOWN_FAILURES = 5, // of one test; the rest is counted
     SHOWN_BYTES = 6000,
+    THREADS_END_MS = 2000, // some never end
 };
 
 // What a child tells, in shared memory.
@@ -45,12 +47,32 @@ static void tell(void)
     child->counted = failing_stop(&child->failed);
 }
 
+static int threads(void)
+{
+    int count = -2; // "." and ".."
+    DIR *tasks = opendir("/proc/self/task");
+    while (tasks && readdir(tasks))
+        count++;
+    if (tasks)
+        closedir(tasks);
+    return count;
+}
+
+// Before the search for leaks, which can hang while another thread allocates or ends: those of the run may
+// end.
+static void wait_for_threads(void)
+{
+    for (int ms = 0; threads() > 1 && ms < THREADS_END_MS; ms++)
+        usleep(1000);
+}
+
 void torture_need(void)
 {
     if (child == NULL)
         return;
     tell();
     fflush(stdout);
+    wait_for_threads();
     if (__lsan_do_leak_check)
         __lsan_do_leak_check();
     _exit(0);
@@ -103,6 +125,7 @@ static void start(struct slot *slot, const struct torture *torture, const struct
     failing_start(nth, onwards);
     torture->run(test);
     tell();
+    wait_for_threads();
     exit(0); // looks for leaks
 }
 
