@@ -59,10 +59,11 @@ static int check_files(const struct lf_config *config, int64_t may_open)
     int64_t needed = FILES_OF_AGENT + FILES_OF_INSTRUMENT * (int64_t)config->instrument_count;
     if (may_open >= needed)
         return EXIT_SUCCESS;
-    fprintf(stderr,
-            "labferryd: cannot start: it may open %lld files at once, and needs %lld for %zu instruments. Raise "
-            "the limit: LimitNOFILE in a systemd unit, else `ulimit -Hn`\n",
-            (long long)may_open, (long long)needed, config->instrument_count);
+    fprintf(
+        stderr,
+        "labferryd: cannot start: it may open %lld files at once, and needs %lld for %zu instruments. Raise "
+        "the limit: LimitNOFILE in a systemd unit, else `ulimit -Hn`\n",
+        (long long)may_open, (long long)needed, config->instrument_count);
     return EXIT_CANNOT_START;
 }
 
