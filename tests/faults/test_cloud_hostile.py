@@ -15,6 +15,7 @@ from whole import FAST, SOON, config, without_quarantine
 SECRETS = ("sim-secret", base64.b64encode(b"labferry-sim:sim-secret").decode())
 HARMLESS = "Sample,Volume\nS-1,50\n"
 LONG = 10_000_000  # bytes; more than any answer about a resource has
+TOO_LARGE = 300 * 1024  # bytes; a message may have 256 KB
 REFUSED = "the redirect to .* is refused"
 
 # file name: (where its download redirects to, what the job says)
@@ -59,11 +60,12 @@ TOKENS = {
 
 
 class Tenant(http.server.ThreadingHTTPServer):
-    """Passes requests on to the real one; `evil(handler)` may answer instead, and then returns True."""
+    """Passes requests on to the real one; `evil(handler)` may answer instead, and then returns True; `alter(path, body)` gives the body
+    of an answer that is passed on."""
     daemon_threads = True
 
-    def __init__(self, real, evil):
-        self.real, self.evil, self.paths = urllib.parse.urlparse(real), evil, []
+    def __init__(self, real, evil, alter=None):
+        self.real, self.evil, self.alter = urllib.parse.urlparse(real), evil, alter or (lambda _path, body: body)
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -87,14 +89,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def go(self):
         asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.paths.append(self.path)
         if self.server.evil(self):
             return
         real = http.client.HTTPConnection(self.server.real.hostname, self.server.real.port, timeout=SOON)
         real.request(self.command, self.path, asked or None,
                      {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")})
         answer = real.getresponse()
-        body = answer.read()
+        body = self.server.alter(self.path, answer.read())
         self.give(answer.status, {name: value for name, value in answer.getheaders()
                                   if name.lower() not in ("connection", "transfer-encoding", "content-length")}, body)
         real.close()
@@ -103,16 +104,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Hostile(Carrying):
-    def begin(self, evil):
+    def begin(self, evil, alter=None, **more):
         lab, self.names = self.lab, {}
         lab.start_broker()
         lab.start_cloud(*FAST, "--rate-limit", "1000000")
         for folder in ("worklists", "results"):
             (lab.home / "hamilton" / folder).mkdir(parents=True)
-        self.tenant = Tenant(lab.tenant, evil)
+        self.tenant = Tenant(lab.tenant, evil, alter)
         self.addCleanup(self.tenant.server_close)
         self.addCleanup(self.tenant.shutdown)
-        lab.write_config(config().replace("%(tenant)s", self.tenant.url))
+        lab.write_config(config(**more).replace("%(tenant)s", self.tenant.url))
         lab.start_agent()
 
     def story_of(self, name):
@@ -245,6 +246,31 @@ class Hostile(Carrying):
         self.harmless_to_look_at()
         evil.clear()
         self.all_is_done(["a"])
+
+    def test_large_event(self):
+        """an event in the list that is larger than any message may be is processed, and so are those beside it"""
+        lab, large = self.lab, []
+
+        def add_field(path, body):
+            if "/events?" not in path:
+                return body
+            answer = json.loads(body)
+            for event in answer["events"]:
+                fields = event.get("workflowTask", {}).get("fields", {})
+                if fields.get("Sample", {}).get("value") == "S-1":
+                    fields["Note"] = {"value": "z" * TOO_LARGE}
+                    large.append(event["id"])
+            return json.dumps(answer).encode()
+        lab.start_balance("--weight", "12.34")
+        self.begin(lambda _: False, add_field, cloud='events = "poll"; poll_interval = "1s";')
+        lab.ask_cloud("/sim/relay", {"paused": True})
+        tasks = [lab.new_task(Sample=f"S-{number}") for number in range(3)]
+        lab.wait_job("task", count=3)
+        for task in tasks:
+            self.assertEqual((lab.task_status(task), len(lab.outputs(task))), ("COMPLETED", 1))
+        created = [event for event in lab.events() if event["type"].endswith("workflowTask.created")]
+        self.assertEqual({event["fate"] for event in created}, {"job"})
+        self.assertEqual(len([event for event in created if event["id"] in large]), 1)
 
 
 if __name__ == "__main__":
