@@ -13,6 +13,9 @@
 
 enum { EXIT_CANNOT_START = 1, EXIT_USAGE_WRONG = 2, EXIT_CONFIG_WRONG = 78, LOG_WINDOW_MS = 60 * 1000 };
 
+/* What is open at once at most: 200 instruments fit into the usual 1024. */
+enum { FILES_OF_AGENT = 96, FILES_OF_INSTRUMENT = 4 };
+
 static struct lf_cancel stop;
 
 static int usage(FILE *out, int code)
@@ -51,6 +54,20 @@ static int load(const char *path, struct lf_config **config)
     if (err.class != LF_TRANSIENT)
         return EXIT_CONFIG_WRONG;
     fprintf(stderr, "labferryd: cannot start: %s\n", err.text);
+    return EXIT_CANNOT_START;
+}
+
+/* With fewer, work stops in the middle, and nobody could ask why: an answer needs a file, too. */
+static int check_files(const struct lf_config *config, int64_t may_open)
+{
+    int64_t needed = FILES_OF_AGENT + FILES_OF_INSTRUMENT * (int64_t)config->instrument_count;
+    if (may_open >= needed)
+        return EXIT_SUCCESS;
+    fprintf(
+        stderr,
+        "labferryd: cannot start: it may open %lld files at once, and needs %lld for %zu instruments. Raise "
+        "the limit: LimitNOFILE in a systemd unit, else `ulimit -Hn`\n",
+        (long long)may_open, (long long)needed, config->instrument_count);
     return EXIT_CANNOT_START;
 }
 
@@ -129,13 +146,15 @@ int main(int argc, char **argv)
             return usage(stderr, EXIT_USAGE_WRONG);
     }
     struct lf_error err = {0};
-    lf_service_open_files();
+    int64_t may_open = lf_service_open_files();
     if (lf_service_be_private(&err) != LF_OK || lf_service_stop_on_signals(&stop, false, &err) != LF_OK) {
         fprintf(stderr, "labferryd: %s\n", err.text);
         return EXIT_CANNOT_START;
     }
     struct lf_config *config = NULL;
     int code = load(path, &config);
+    if (code == EXIT_SUCCESS)
+        code = check_files(config, may_open);
     struct start start = {config, path};
     if (code == EXIT_SUCCESS)
         code = may_hang(config) ? lf_service_guard(work, &start, &err) : work(&start);

@@ -62,7 +62,9 @@ bool line__dialogue_look(struct lf_line_dialogue *dialogue, const struct lf_line
     return line__frame_find(ending, lf_buffer_slice(&dialogue->in), quiet, unit) != LF_FRAME_MORE;
 }
 
-static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, struct lf_error *err)
+/* After waiting so long for the next byte, or at the deadline of the whole answer. */
+static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, int64_t deadline,
+                             struct lf_error *err)
 {
     char room[LF_SHOW_ROOM], time[32];
     lf_duration_format(waited, time, sizeof time);
@@ -70,8 +72,11 @@ static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, 
     if (dialogue->mute)
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer within %s on %s", time,
                        lf_stream_name(dialogue->stream));
-    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s after '%s'", time,
-                   line__show(lf_buffer_slice(&dialogue->in), room));
+    line__show(lf_buffer_slice(&dialogue->in), room);
+    if (lf_deadline_passed(deadline))
+        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
+                       "the answer did not end in the time that it has (total); it begins with '%s'", room);
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s after '%s'", time, room);
 }
 
 enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
@@ -92,7 +97,7 @@ enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const stru
             continue;
         if (status == LF_TIMEOUT && line__dialogue_look(dialogue, ending, true, unit))
             return LF_OK;
-        return status == LF_TIMEOUT ? silent(dialogue, wait, err) : status;
+        return status == LF_TIMEOUT ? silent(dialogue, wait, deadline, err) : status;
     }
     return LF_OK;
 }

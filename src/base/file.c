@@ -60,6 +60,20 @@ enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, stru
     return LF_OK;
 }
 
+/* Known before a byte is copied; a pipe has no size, and a file may grow. */
+static bool is_larger(const struct lf_file *from, int64_t max)
+{
+    struct lf_file_info info;
+    struct lf_error ignored;
+    return lf_file_look(from, &info, &ignored) == LF_OK && info.kind == LF_KIND_FILE && info.size > max;
+}
+
+static enum lf_status too_large(int64_t max, struct lf_error *err)
+{
+    return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "the file is larger than the limit of %lld bytes",
+                   (long long)max);
+}
+
 enum lf_status lf_file_copy(const struct lf_file *from, const struct lf_file *to, int64_t max,
                             const struct lf_cancel *cancel, char sha256[65], int64_t *size,
                             struct lf_error *err)
@@ -69,14 +83,15 @@ enum lf_status lf_file_copy(const struct lf_file *from, const struct lf_file *to
     char *chunk = malloc(CHUNK);
     enum lf_status status = digest && chunk ? LF_OK : lf_fail_memory(err, "copying a file");
     int64_t total = 0;
+    if (status == LF_OK && !lf_cancel_is_set(cancel) && is_larger(from, max))
+        status = too_large(max, err);
     for (size_t got = CHUNK; status == LF_OK && got == CHUNK; total += (int64_t)got) {
         if (lf_cancel_is_set(cancel)) {
             status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while copying a file");
         } else if ((status = lf_file_read_at(from, total, chunk, CHUNK, &got, err)) != LF_OK) {
             lf_error_prefix(err, "cannot read while copying");
         } else if (total + (int64_t)got > max) {
-            status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
-                             "the file is larger than the limit of %lld bytes", (long long)max);
+            status = too_large(max, err);
         } else {
             lf_digest_add(digest, chunk, got);
             if (to && (status = lf_file_write_at(to, total, chunk, got, err)) != LF_OK)

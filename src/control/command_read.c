@@ -28,6 +28,24 @@ static bool good_topic(const char *topic)
     return true;
 }
 
+static bool begins(const char *text, const char *with, size_t len)
+{
+    return strncmp(text, with, len) == 0;
+}
+
+/* Events, and what agents say or take in, have topics with a meaning: someone who may only send commands must
+ * not speak there in our name. base: PREFIX/SITE/agents/NAME. */
+static bool has_a_meaning(const char *topic, const char *base)
+{
+    static const char agents[] = "agents/", events[] = "events/", reply[] = "/reply/";
+    size_t tree = (size_t)(strrchr(base, '/') - base) + 1, site = tree - strlen(agents);
+    if (begins(topic, base, tree)) {
+        const char *kind = strchr(topic + tree, '/');
+        return !kind || !begins(kind, reply, strlen(reply));
+    }
+    return begins(topic, base, site) && begins(topic + site, events, strlen(events));
+}
+
 static char *default_topic(const char *base, const char *id)
 {
     char *topic = lf_format("%s/reply/%s", base, id);
@@ -41,7 +59,8 @@ static enum lf_status read_way_back(const struct lf_message *message, const char
                                     struct lf_command_row *row, struct lf_error *err)
 {
     const char *asked = message->response_topic;
-    bool usable = asked && good_topic(asked) && strcmp(asked, message->topic) != 0;
+    bool usable = asked && good_topic(asked) && strcmp(asked, message->topic) != 0
+                  && !has_a_meaning(asked, base);
     if (usable || row->id) {
         row->reply = usable ? strdup(asked) : default_topic(base, row->id);
         char *copy = message->correlation.len ? malloc(message->correlation.len) : NULL;
@@ -57,7 +76,7 @@ static enum lf_status read_way_back(const struct lf_message *message, const char
     if (asked && !usable)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "the response topic cannot be used: it must be a topic of 1 to %d bytes "
-                       "without wildcards, and not the command topic",
+                       "without wildcards, and none for events or of an agent, except agents/NAME/reply/...",
                        TOPIC_MAX);
     return LF_OK;
 }

@@ -20,6 +20,7 @@
 
 enum {
     JOBS_SHOWN = 20,
+    MB = 1000000,
     NEAR_PERCENT = 90,
     GRACE_MS = 10 * 1000,        /* an instrument or broker that is away longer needs a person */
     PATIENCE_MS = 2 * 60 * 1000, /* a job that fails again and again for longer does, too */
@@ -203,6 +204,19 @@ static void need_disk(struct lf_context *context, cJSON *list)
         need(list, strdup(err.text), "make room; until then nothing new is accepted");
 }
 
+/* A spool on the journal's disk is covered by need_disk. Unknown is -1. */
+static void need_spool_disk(cJSON *list, const cJSON *storage)
+{
+    int64_t reserve = lf_json_int(storage, "reserve", 0), left = lf_json_int(storage, "spool_disk_free", -1),
+            journal = lf_json_int(storage, "journal_disk_free", -1);
+    if (left >= 0 && left < reserve && (journal < 0 || journal >= reserve))
+        need(list,
+             lf_format("the disk of the spool has %lld MB free and %lld MB are kept in reserve "
+                       "(agent.disk_reserve): no file is fetched or collected",
+                       (long long)(left / MB), (long long)(reserve / MB)),
+             "make room on it");
+}
+
 /* Warns before the limit is reached and work stops. */
 static void need_room(cJSON *list, const cJSON *storage, const char *used, const char *max, const char *what,
                       const char *todo)
@@ -222,6 +236,7 @@ static void need_rooms(cJSON *list, const cJSON *storage)
     int64_t spool = lf_json_int(storage, "spool_bytes", 0);
     if (spool >= lf_json_int(storage, "spool_max", INT64_MAX))
         need(list, strdup("the spool is full: no file is fetched or collected"), end_held);
+    need_spool_disk(list, storage);
     int64_t reports = lf_json_int(storage, "outbox", 0);
     if (reports >= lf_json_int(storage, "outbox_max", INT64_MAX))
         need(list,

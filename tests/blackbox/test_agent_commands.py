@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 from whole import BASE, SOON, WithLab
 
 SIDE_BY_SIDE = 3
+FLOOD = 4000  # commands; four times what may wait, and more than are answered while a file is delivered
 FINAL = ("succeeded", "failed")
 
 
@@ -104,6 +105,48 @@ class Commands(WithLab):
         for name in names[2::3]:
             self.assertIn(self.verdict(name)[:2], [("succeeded", None), ("failed", "unknown outcome"), ("failed", "transient")])
         self.assertEqual(len(self.lab.jobs()), len(names[0::3]))
+
+    def test_flood(self):
+        """in a flood of commands each gets one verdict, few wait, and a worklist does not wait until all are answered"""
+        lab, ended = self.lab, collections.Counter()
+        self.client.message_callback_add(f"{BASE}/reply/#", lambda _client, _self, message: ended.update(
+            [message.topic] if json.loads(message.payload)["state"] in FINAL else []))
+        flood = subprocess.Popen(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-V", "5", "-q", "1", "-l", "-t",
+                                  f"{BASE}/command"], stdin=subprocess.PIPE)
+        self.addCleanup(flood.wait)
+        flood.stdin.write(b"".join(b'{"id": "f%d", "verb": "instruments"}\n' % number for number in range(FLOOD)))
+        flood.stdin.close()
+        lab.until("the flood has come", lambda: ended)
+        lab.generate(name="amid.csv")
+        job = lab.until("the worklist is delivered", lambda: [j for j in lab.jobs() if j["what"] == "amid.csv" and j["state"] == "done"])
+        answered = len(ended)
+        self.assertLess(answered, FLOOD, job)
+        storage = lab.ask("status")["storage"]
+        self.assertLessEqual(storage["commands"], storage["commands_max"])
+        lab.until("each has its verdict", lambda: len(ended) == FLOOD)
+        self.assertEqual(set(ended.values()), {1})
+        self.send("after", "jobs")
+        self.assertEqual(self.wait_verdict("after")[0], "succeeded")
+
+    def test_replayed(self):
+        """a command that comes again after each restart, with other arguments too, is done once, and so is a retained one"""
+        lab, args = self.lab, {"instrument": "balance-1", "procedure": "weigh"}
+        self.client.publish(f"{BASE}/command", json.dumps({"id": "kept", "verb": "run", "args": args}), 1, retain=True)
+        self.send("r1", "run", args)
+        job = self.wait_verdict("r1")[2]["id"]
+        lab.wait_state(job, "done")
+        done = len(lab.jobs())  # while we are connected, a message that will be retained comes as any other
+        for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+            lab.restart_agent(how)
+            before = len(self.said["r1"])
+            self.send("r1", "run", args)
+            lab.until("the stored answer", lambda before=before: len(self.said["r1"]) > before)
+            self.assertEqual(self.said["r1"][-1][2]["id"], job)
+            before = len(self.said["r1"])
+            self.send("r1", "run", {**args, "instrument": "hamilton-1"})
+            lab.until("it is refused", lambda before=before: len(self.said["r1"]) > before)
+            self.assertEqual(self.said["r1"][-1][:2], ("failed", "permanent"))
+        self.assertEqual(len(lab.jobs()), done)
 
     def test_broker_outage(self):
         """answers that could not be sent while the broker was away come when it is back"""

@@ -40,6 +40,18 @@ class Inbox(WithLab):
         self.lab.wait_state(job["id"], "done")
         self.assertTrue((self.inbox / "qc.csv").exists())
 
+    def test_order(self):
+        """worklists that waited for a paused instrument arrive in the order in which they were generated"""
+        lab, names = self.lab, [f"w{number}.csv" for number in range(10)]
+        lab.ask("pause", instrument="hamilton-1")
+        for name in names:
+            lab.generate(lab.ask_cloud("/sim/runs", {})["id"], name=name, content=f"Sample\n{name}\n")
+        lab.until("all wait for it", lambda: len([job for job in lab.jobs() if job["step"] == "turn"]) == len(names))
+        self.assertEqual(lab.worklists(), {})
+        lab.ask("resume", instrument="hamilton-1")
+        lab.wait_job("deliver", count=len(names))
+        self.assertEqual([path.name for path in sorted(self.inbox.glob("*.csv"), key=lambda path: path.stat().st_ctime_ns)], names)
+
     def test_equal_confirmed(self):
         """a person can confirm that the instrument is to use the equal worklist that lies there"""
         job = self.held_second()

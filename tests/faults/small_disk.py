@@ -48,11 +48,12 @@ def prepare():
 
 
 class SmallDisk:
-    def __init__(self, folder, size):
+    def __init__(self, folder, size, names=None):
+        """`names` bounds the files and folders on it (inodes)."""
         self.folder, self.size = folder, size
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            call("mount", b"tmpfs", str(folder).encode(), b"tmpfs", 0, f"size={size},mode=0755".encode())
+            call("mount", b"tmpfs", str(folder).encode(), b"tmpfs", 0, f"size={size},mode=0755{f',nr_inodes={names}' if names else ''}".encode())
         except OSError as refusal:
             raise unittest.SkipTest(f"no tmpfs can be mounted here ({refusal})") from refusal
         self.ballast = folder / "ballast"
@@ -70,8 +71,19 @@ class SmallDisk:
                     if refusal.errno != errno.ENOSPC:
                         raise
 
+    def use_up_names(self):
+        """From here on no file can be created."""
+        (self.folder / "names").mkdir()
+        try:
+            for number in range(1000):
+                (self.folder / "names" / str(number)).touch()
+        except OSError as refusal:
+            if refusal.errno != errno.ENOSPC:
+                raise
+
     def make_room(self):
         self.ballast.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "names", ignore_errors=True)
 
     def remount(self, size=None, read_only=False):
         self.size = size or self.size
@@ -85,9 +97,9 @@ class SmallDisk:
 class OnSmallDisks(WithLab):
     """Journal and spool lie on self.disk, the instrument's folders on self.bench."""
 
-    def begin(self, text=None, size=16 * MB, bench=8 * MB, **more):
+    def begin(self, text=None, size=16 * MB, bench=8 * MB, names=None, **more):
         lab = self.lab
-        self.disk, self.bench = SmallDisk(lab.home / "state", size), SmallDisk(lab.home / "hamilton", bench)
+        self.disk, self.bench = SmallDisk(lab.home / "state", size, names), SmallDisk(lab.home / "hamilton", bench)
         (lab.home / "balance.profile").write_text((SOURCE / "etc/profiles/mt-sics.profile").read_text() + PROCEDURE)
         lab.start_all(text, **more)
 

@@ -120,6 +120,22 @@ static void copies_with_digest(void)
     close(to);
 }
 
+static void copies_nothing_of_a_giant(void)
+{
+    struct lf_error err;
+    struct lf_file_info copied;
+    char sha256[65];
+    int from = open(at("giant"), O_RDWR | O_CREAT, 0600), to = open(at("none"), O_RDWR | O_CREAT, 0600);
+    NEED(from >= 0 && to >= 0 && ftruncate(from, 4 * 1024 * 1024) == 0);
+    CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 1024 * 1024, NULL, sha256, NULL, &err),
+              LF_TOO_LARGE);
+    CHECK_HAS(err.text, "larger than the limit of 1048576 bytes");
+    NEED(lf_file_look(UNIT_FILE(to), &copied, UNIT_ERROR) == LF_OK);
+    CHECK_INT(copied.size, 0);
+    close(from);
+    close(to);
+}
+
 static void full_disk_is_said(void)
 {
     struct lf_error err;
@@ -207,6 +223,7 @@ UNIT_TESTS("file", {"a file is read completely or refused for its size", reads_w
            {"a secret that others may use is refused and never shown", secrets_must_be_private},
            {"a secret must be a regular file, and a pipe does not block", secrets_must_be_files},
            {"a copy reports its size and digest and stays within its bound", copies_with_digest},
+           {"of a file that is too large nothing is copied", copies_nothing_of_a_giant},
            {"a full disk is reported as full, and may be retried", full_disk_is_said},
            {"missing folders are created along the path, or the reason is reported", makes_folders},
            {"ordinary file names are accepted", good_names},

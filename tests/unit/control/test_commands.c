@@ -313,9 +313,41 @@ static void nothing_to_answer(void)
     close_commands();
 }
 
+static void good_ways_back(void)
+{
+    static const char *const topics[] = {REPLY("x"), "labferry/lab/agents/cli-7/reply/x",
+                                         "labferry/lab/clients/x", "labferry/lab2/events/x", "events/x"};
+    heard = 0;
+    open_commands();
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"id\": \"g%zu\", \"verb\": \"jobs\"}", i);
+        struct lf_message message = {.topic = TOPIC,
+                                     .payload = lf_slice_text(text),
+                                     .expiry_s = -1,
+                                     .response_topic = topics[i]};
+        take(&message);
+        snprintf(text, sizeof text, "g%zu", i);
+        expect(topics[i], "", text, "accepted", NULL);
+        expect(topics[i], "", text, "running", NULL);
+        expect(topics[i], "", text, "succeeded", NULL);
+    }
+    close_commands();
+}
+
 static void bad_ways_back(void)
 {
-    static const char *const topics[] = {"", "a/+/b", "a/#", "$SYS/x", "a\nb", "\xff\xfe", TOPIC};
+    static const char *const topics[] = {"",
+                                         "a/+/b",
+                                         "a/#",
+                                         "$SYS/x",
+                                         "a\nb",
+                                         "\xff\xfe",
+                                         TOPIC,
+                                         "labferry/lab/agents/bench-1/status",
+                                         "labferry/lab/agents/bench-2/command",
+                                         "labferry/lab/agents/bench-2",
+                                         "labferry/lab/events/v2.x"};
     heard = 0;
     open_commands();
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
@@ -509,7 +541,8 @@ UNIT_TESTS(
     {"a command that cannot be performed fails, and the error says how to correct it",
      refused_with_what_would_be_right},
     {"a message without an id does nothing, and is answered if it has a response topic", nothing_to_answer},
-    {"a response topic that cannot be used is refused", bad_ways_back},
+    {"a response topic that cannot be used, or that has another meaning, is refused", bad_ways_back},
+    {"a response topic may be one for replies, or of the client itself", good_ways_back},
     {"a command that arrives too late fails as expired and is not performed", too_late},
     {"a retained command is ignored", lying_about},
     {"after a crash, interrupted actions have an unknown outcome, reading verbs are repeated, and accepted ones "
