@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "journal/job_fields.h"
+#include "journal/small_names.h"
 
 struct lf_journal;
 
@@ -93,14 +94,12 @@ enum lf_room {
  * go on. */
 enum lf_status lf_journal_room(struct lf_journal *journal, enum lf_room room, struct lf_error *err);
 
-/* Small named values. get: *value is owned, NULL when not set. */
+/* Small named values; small_names.h has the names that rooms share. get: *value is owned, NULL when not set.
+ */
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
                               struct lf_error *err);
 enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
                               struct lf_error *err);
-/* The name of the value that says why a person has paused an instrument. Returns room. */
-enum { LF_PAUSED_NAME = 80 }; /* an instrument's name has at most 64 characters */
-const char *lf_journal_paused(const char *instrument, char room[LF_PAUSED_NAME]);
 
 /* ---- events ---- */
 
