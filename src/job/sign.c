@@ -1,11 +1,13 @@
 /* The sample of a task: where a person has to change it, the task begins only after a sign that it was
  * changed, so that one load is not weighed for three samples. The sign is given by the instrument (a safe
  * procedure of its profile) or by a person (`labferry start`). It holds until something runs on the
- * instrument. Only the first task of all on an instrument needs none.
+ * instrument. Only the first task of all on an instrument needs none; the journal remembers that there was
+ * one, since jobs are pruned.
  */
 #include "job/steps.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ASK_AGAIN_MS: between two looks for the sign. A person wakes the job (far in the future otherwise). */
@@ -38,6 +40,30 @@ void job__has_run(struct job_work *work)
     bench->runs++;
     if (lf_job_int(work->job, LF_JOB_SIGNED, 0)) /* its own sample is still there */
         give_sign(work);
+}
+
+enum lf_status job__note_sample(struct job_work *work, struct lf_error *err)
+{
+    char room[LF_PAUSED_NAME], *known = NULL;
+    const struct lf_job_kind *kind = lf_job_kind_find(work->job->kind);
+    const char *name = lf_journal_sampled(work->job->instrument, room);
+    if (!kind || !kind->config.claims)
+        return LF_OK;
+    enum lf_status status = lf_journal_get(work->jobs->journal, name, &known, err);
+    if (status == LF_OK && !known)
+        status = lf_journal_set(work->jobs->journal, name, "yes", err);
+    free(known);
+    return status;
+}
+
+/* If it cannot be read, there is one. */
+static bool may_have_sample(const struct job_work *work)
+{
+    char room[LF_PAUSED_NAME], *known = NULL;
+    const char *name = lf_journal_sampled(work->job->instrument, room);
+    bool none = lf_journal_get(work->jobs->journal, name, &known, &(struct lf_error){0}) == LF_OK && !known;
+    free(known);
+    return !none;
 }
 
 static enum lf_status wait_for_sign(struct job_work *work, const char *sign, const char *why,
@@ -106,7 +132,7 @@ enum lf_status job__await_sign(struct job_work *work, struct lf_error *err)
     const char *sign = action.name ? lf_instrument_sign(work->instrument, &action) : NULL;
     if (!sign && route->start == LF_START_AUTO)
         return LF_OK;
-    if (!lf_journal_job_has_acted(work->jobs->journal, job->instrument, job->kind)) {
+    if (!may_have_sample(work)) {
         give_sign(work);
         return LF_OK;
     }

@@ -202,6 +202,8 @@ struct job_bench *job__bench(struct lf_jobs *jobs, const char *instrument);
 enum lf_status job__await_sign(struct job_work *work, struct lf_error *err);
 /* False: something else has run on the instrument since the sample was put there. */
 bool job__sample_is_there(const struct job_work *work);
+/* A task is about to act: from now on a sample may lie on the instrument, whatever becomes of the job. */
+enum lf_status job__note_sample(struct job_work *work, struct lf_error *err);
 /* A procedure has run, or may have: the next task needs another sample. */
 void job__has_run(struct job_work *work);
 

@@ -272,8 +272,6 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
  */
 enum lf_status lf_journal_job_behind(struct lf_journal *journal, int64_t job, int64_t *other,
                                      enum lf_turn *turn, struct lf_error *err);
-/* A job of that kind has acted on the instrument, as far as the journal knows. */
-bool lf_journal_job_has_acted(struct lf_journal *journal, const char *instrument, const char *kind);
 /* The held job whose action is in doubt and that stops the instrument; 0: none, or it cannot be read. */
 int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrument);
 /* The number of the newest job there ever was, pruned ones included; 0: none. */

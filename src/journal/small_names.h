@@ -13,5 +13,7 @@ enum { LF_PAUSED_NAME = 80 }; /* an instrument's name has at most 64 characters 
 const char *lf_journal_paused(const char *instrument, char room[LF_PAUSED_NAME]);
 /* It has been connected once. */
 const char *lf_journal_met(const char *instrument, char room[LF_PAUSED_NAME]);
+/* A task has acted on it, or may have: a sample may lie there. */
+const char *lf_journal_sampled(const char *instrument, char room[LF_PAUSED_NAME]);
 
 #endif

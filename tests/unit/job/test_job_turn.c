@@ -226,6 +226,43 @@ static void a_person_says_so(void)
     case_close(&c);
 }
 
+static void need_sign(int64_t id)
+{
+    CHECK(case_says(&c, id, LF_JOB_WAITING, "put the sample of T-1"));
+    case_close(&c);
+}
+
+/* Its sample lies there still, although nobody remembers the job. */
+static void jobs_were_pruned(void)
+{
+    case_open(&c);
+    c.device->signs = c.device->unchanged = true;
+    c.device->says = "12.340";
+    case_start(&c);
+    NEED(case_becomes(&c, case_task(&c, "weigh"), LF_JOB_DONE));
+    case_restart(&c);
+    core_sql("DELETE FROM job");
+    case_start(&c);
+    fake_set(&fake_cloud.task_status, "st_TODO");
+    need_sign(case_task(&c, "weigh"));
+}
+
+/* Nobody knows whether it was done, so its sample may lie there. */
+static void first_was_cancelled(void)
+{
+    case_open(&c);
+    c.device->signs = c.device->unchanged = true;
+    c.device->repeat = LF_ONCE;
+    case_act_fails(&c, LF_UNKNOWN_OUTCOME);
+    case_start(&c);
+    int64_t first = case_task(&c, "weigh");
+    NEED(case_becomes(&c, first, LF_JOB_HELD));
+    CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, first, LF_JOB_CANCELLED));
+    fake_set(&fake_cloud.task_status, "st_TODO");
+    need_sign(case_task(&c, "weigh"));
+}
+
 /* Whoever works at the instrument by hand is not held up by what waits for them. */
 static void own_runs_pass(void)
 {
@@ -352,6 +389,8 @@ UNIT_TESTS(
      first_holds_up_the_second},
     {"a second task waits until the instrument shows that the sample was changed", the_instrument_shows_it},
     {"a second task waits until a person says that the sample was changed", a_person_says_so},
+    {"a task needs a sign although the jobs before it were pruned", jobs_were_pruned},
+    {"a task needs a sign when the first was cancelled with an unknown outcome", first_was_cancelled},
     {"a person's own procedure passes a task that waits for its sample", own_runs_pass},
     {"a newer file withdraws the older one that is not on its instrument yet", withdrawn},
     {"an older file that lies on the instrument is named with the newer one, and stays", older_lies_there},
