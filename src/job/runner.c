@@ -379,11 +379,12 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     struct lf_error err = {0};
     char history[LF_ERROR_TEXT + 64] = "";
     lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
+    int64_t asked = lf_clock_mono_ms(); /* what is read may be changed as soon as the request has left */
     enum lf_status status = check_needs(&work, step, &err);
     if (status == LF_OK)
         status = step->run ? run_courier_step(&work, step, &err) : act_once_at_most(&work, step, &err);
     if (step->looks)
-        job->looked_mono = status == LF_OK ? lf_clock_mono_ms() : 0;
+        job->looked_mono = status == LF_OK ? asked : 0;
     bool silent = status == LF_OK && waits_as_before(&work);
     conclude(&work, kind, step, status, &err, history, sizeof history);
     if (lf_job_state_final(job->state) || job->state == LF_JOB_HELD)

@@ -106,6 +106,38 @@ static void unchecked(void)
     case_close(&c);
 }
 
+/* What a person decided is for the action, not for an attempt to prepare it. */
+static void unchecked_until_it_acts(void)
+{
+    cloud_away();
+    c.device->repeat = LF_ONCE;
+    c.device->prepare_fails = 1;
+    NEED(case_becomes(&c, 1, LF_JOB_WAITING));
+    CHECK_INT(lf_jobs_retry_unchecked(c.jobs, 1, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_says(&c, 1, LF_JOB_WAITING, "the share is slow"));
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, 1, LF_JOB_DONE)); /* the cloud is still away */
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+/* The answer tells how things were when it was asked for. */
+static void slow_look(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "test");
+    int64_t id = case_deliver(&c, "file_1");
+    NEED(case_reaches(&c, id, "turn"));
+    pthread_mutex_lock(&fake_cloud.mutex);
+    fake_cloud.slow_ms = 20000;
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    lf_instrument_resume(c.robot);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(core_history_has(c.journal, id, "too old"));
+    CHECK_INT(fake_cloud_get(&fake_cloud.generators), 3); /* to resolve it, and two looks */
+    case_close(&c);
+}
+
 static void unchecked_too_early(void)
 {
     struct lf_error err = {0};
@@ -384,6 +416,8 @@ UNIT_TESTS(
     {"a claimed task that a person ends is not done, and keeps its status", claimed_task_ended},
     {"while the cloud cannot be asked, a worklist waits and says so", waits_for_the_cloud},
     {"a person may let a job act without a look, once", unchecked},
+    {"a job that a person lets act without a look needs none until it acts", unchecked_until_it_acts},
+    {"a look that the cloud answers late is too old", slow_look},
     {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
     {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
      first_holds_up_the_second},
