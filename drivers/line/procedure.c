@@ -278,31 +278,34 @@ static enum lf_status finish_row(const struct procedure_run *run, const struct l
     return status;
 }
 
-/* Every row is tried, whatever became of the one before; err tells of the first that failed. A cancel does
- * not end it: it is what follows a cancel. */
-static enum lf_status finish(const struct procedure_run *run, bool later, struct lf_error *err)
+/* Every row is tried, whatever became of the one before; *failed (NULL: none) and err are of the first that
+ * failed. A cancel does not end it: it is what follows a cancel. */
+static enum lf_status finish(const struct procedure_run *run, bool later,
+                             const struct lf_line_command **failed, struct lf_error *err)
 {
+    const struct lf_line_procedure *procedure = run->procedure;
     struct lf_line_dialogue *dialogue = run->dialogue;
     const struct lf_cancel *cancel = dialogue->cancel;
     struct lf_error each = {0};
-    if (!dialogue->stream)
+    *failed = dialogue->stream ? NULL : procedure->finals[0].command;
+    if (*failed)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the instrument is not connected");
-    enum lf_status status = LF_OK;
     dialogue->limit = lf_deadline_in(lf_cancel_is_set(cancel) ? FINALLY_CANCELLED_MS : FINALLY_MS);
     dialogue->cancel = NULL;
     lf_stream_watch(dialogue->stream, NULL);
-    for (size_t i = 0; i < run->procedure->final_count; i++) {
+    for (size_t i = 0; i < procedure->final_count; i++) {
+        const struct lf_line_command *command = procedure->finals[i].command;
         if (run->progress)
-            run->progress(run->self, run->procedure->finals[i].command->name);
-        if (finish_row(run, &run->procedure->finals[i], later, &each) != LF_OK && status == LF_OK) {
+            run->progress(run->self, command->name);
+        if (finish_row(run, &procedure->finals[i], later, &each) != LF_OK && !*failed) {
             *err = each;
-            status = each.status;
+            *failed = command;
         }
     }
     dialogue->limit = 0;
     dialogue->cancel = cancel;
     lf_stream_watch(dialogue->stream, cancel);
-    return status;
+    return *failed ? err->status : LF_OK;
 }
 
 enum lf_status line__procedure_finish(struct lf_line_dialogue *dialogue,
@@ -312,26 +315,42 @@ enum lf_status line__procedure_finish(struct lf_line_dialogue *dialogue,
     struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     struct procedure_run run = {.dialogue = dialogue, .procedure = procedure, .inputs = &all};
-    enum lf_status status = finish(&run, true, err);
+    const struct lf_line_command *failed;
+    enum lf_status status = finish(&run, true, &failed, err);
     if (status != LF_OK)
         err->class = LF_UNKNOWN_OUTCOME;
     return status;
 }
 
-/* The end of a procedure that has begun. Tells in the error what was done or not. */
+/* The end of a procedure that has begun. Tells in the error what was done or not. Whatever the procedure did,
+ * what a failed row was to end may still run: an unknown outcome, so that nothing else begins meanwhile. */
 static enum lf_status end_in_any_case(const struct procedure_run *run, enum lf_status status,
                                       bool *unfinished, struct lf_error *err)
 {
     struct lf_error late = {0};
-    const char *first = run->procedure->finals[0].command->name;
-    if (finish(run, false, &late) == LF_OK)
-        return status == LF_OK ? LF_OK : lf_error_prefix(err, "ended with '%s'", first);
+    const struct lf_line_command *failed;
+    if (finish(run, false, &failed, &late) == LF_OK)
+        return status == LF_OK
+                   ? LF_OK
+                   : lf_error_prefix(err, "ended with '%s'", run->procedure->finals[0].command->name);
     *unfinished = true;
-    if (status != LF_OK)
-        return lf_error_prefix(err, "NOT ended with '%s' (%.200s)", first, late.text);
-    return lf_fail(err, late.status, LF_NEEDS_PERSON,
-                   "all was done, but it was NOT ended with '%s' (%.200s): look at the instrument", first,
-                   late.text);
+    struct lf_error first = *err;
+    return lf_fail(
+        err, status == LF_OK ? late.status : status, LF_UNKNOWN_OUTCOME,
+        "NOT ended with '%.60s' (%.110s), so what that ends may still run (a pump, a beam). Stop it "
+        "at the instrument, then answer the job: `confirm` if all else was done, `retry` or "
+        "`cancel`. %s%s",
+        failed->name, late.text,
+        status == LF_OK ? "All else was done" : "Before that: ", status == LF_OK ? "" : first.text);
+}
+
+/* A command of class once makes an unknown outcome of any failure that follows it. */
+static enum lf_status judge_walk(const struct procedure_run *run, enum lf_status status, struct lf_error *err)
+{
+    if (status == LF_OK || !run->done_once || err->class == LF_UNKNOWN_OUTCOME)
+        return status;
+    err->class = LF_UNKNOWN_OUTCOME;
+    return lf_error_prefix(err, "'%s' was done, but what follows failed", run->done_once);
 }
 
 enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
@@ -353,15 +372,9 @@ enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
     run.steps = calloc(procedure->step_count, sizeof *run.steps);
     if (!run.steps)
         return lf_fail_memory(err, "running a procedure");
-    enum lf_status status = walk(&run, result, err);
+    enum lf_status status = judge_walk(&run, walk(&run, result, err), err);
     free_steps(&run);
     if (run.begun && procedure->final_count)
         status = end_in_any_case(&run, status, unfinished, err);
-    if (status == LF_OK)
-        return LF_OK;
-    if (run.done_once && err->class != LF_UNKNOWN_OUTCOME) {
-        err->class = LF_UNKNOWN_OUTCOME;
-        lf_error_prefix(err, "'%s' was done, but what follows failed", run.done_once);
-    }
-    return lf_error_prefix(err, "procedure '%s'", procedure->name);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "procedure '%s'", procedure->name);
 }

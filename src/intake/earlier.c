@@ -24,11 +24,11 @@ static int64_t first_ms(const struct lf_intake *intake)
 enum lf_status intake__earlier_open(struct lf_intake *intake, bool is_first, struct lf_error *err)
 {
     char *known = NULL, text[LF_TIME_TEXT];
-    enum lf_status status = lf_journal_get(intake->journal, "first_start", &known, err);
+    enum lf_status status = lf_journal_get(intake->journal, LF_SMALL_FIRST_START, &known, err);
     intake->first_mono = is_first ? lf_clock_mono_ms() : 0;
     lf_time_format(is_first ? lf_clock_best_ms() : 0, text);
     if (status == LF_OK && !known)
-        status = lf_journal_set(intake->journal, "first_start", text, err);
+        status = lf_journal_set(intake->journal, LF_SMALL_FIRST_START, text, err);
     if (status == LF_OK && known && lf_time_parse(known, &intake->first_ms) != LF_OK)
         intake->first_ms = 0;
     free(known);
@@ -42,7 +42,7 @@ void intake__earlier_correct(struct lf_intake *intake)
     if (!intake->first_mono)
         return;
     lf_time_format(first_ms(intake), text);
-    lf_journal_set(intake->journal, "first_start", text, &err); /* if not: it is a little less exact */
+    lf_journal_set(intake->journal, LF_SMALL_FIRST_START, text, &err); /* if not: it is a little less exact */
 }
 
 bool intake__earlier(const struct lf_intake *intake, const struct lf_event *event)

@@ -263,7 +263,7 @@ static void correct_beginning(struct lf_intake *intake)
         return;
     lf_time_format(lf_clock_best_ms() - (lf_clock_mono_ms() - poll->began) - reach(intake), since);
     intake__earlier_correct(intake);
-    if (lf_journal_set(intake->journal, "poll.since", since, &err) == LF_OK && sure)
+    if (lf_journal_set(intake->journal, LF_SMALL_POLL_SINCE, since, &err) == LF_OK && sure)
         poll->began = 0;
 }
 
@@ -283,7 +283,7 @@ static void limit_to_now(char **since)
 static enum lf_status begin_at(struct lf_intake *intake, struct round *round, struct lf_error *err)
 {
     correct_beginning(intake);
-    enum lf_status status = lf_journal_get(intake->journal, "poll.since", &round->since, err);
+    enum lf_status status = lf_journal_get(intake->journal, LF_SMALL_POLL_SINCE, &round->since, err);
     if (status == LF_OK && intake->poll.reached.after) {
         round->after = strdup(intake->poll.reached.after);
         status = round->after ? LF_OK : lf_fail_memory(err, "asking for events");
@@ -306,7 +306,7 @@ static enum lf_status save_place(struct lf_intake *intake, const struct intake_p
     status = lf_journal_set(intake->journal, "poll.after", place->after, err);
     if (status == LF_OK && place->since && lf_time_parse(place->since, &ms) == LF_OK) {
         lf_time_format(ms - EARLIER_MS, since);
-        status = lf_journal_set(intake->journal, "poll.since", since, err);
+        status = lf_journal_set(intake->journal, LF_SMALL_POLL_SINCE, since, err);
         intake->poll.began = 0;
     }
     return lf_journal_end(intake->journal, status, err);
@@ -381,12 +381,12 @@ enum lf_status intake__round_open(struct lf_intake *intake, struct lf_error *err
     poll->unknown_types = cJSON_CreateObject();
     poll->types_until = LF_NEVER;
     lf_time_format(lf_clock_best_ms() - reach(intake), now);
-    enum lf_status status = lf_journal_get(intake->journal, "poll.since", &since, err);
+    enum lf_status status = lf_journal_get(intake->journal, LF_SMALL_POLL_SINCE, &since, err);
     if (status == LF_OK)
         status = intake__earlier_open(intake, !since, err);
     poll->began = since ? 0 : lf_clock_mono_ms();
     if (status == LF_OK && !since)
-        status = lf_journal_set(intake->journal, "poll.since", now, err);
+        status = lf_journal_set(intake->journal, LF_SMALL_POLL_SINCE, now, err);
     if (status == LF_OK && !since)
         lf_log_info("poll", "first start: the list of events is asked from %s on", now);
     free(since);

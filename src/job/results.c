@@ -10,20 +10,13 @@
 
 /* ---- results from before the first connection ---- */
 
-/* The journal's name for "this instrument has been connected once". Returns room. */
-static const char *met_name(const char *instrument, char room[LF_PAUSED_NAME])
-{
-    snprintf(room, LF_PAUSED_NAME, "met.%s", instrument);
-    return room;
-}
-
-/* A journal without "first_start" is new, or older than this distinction: then every instrument was met. */
+/* A journal without a first start is new, or older than this distinction: then every instrument was met. */
 static enum lf_status is_new(struct lf_jobs *jobs, bool *new, struct lf_error *err)
 {
     char *since = NULL, *first = NULL;
-    enum lf_status status = lf_journal_get(jobs->journal, "poll.since", &since, err);
+    enum lf_status status = lf_journal_get(jobs->journal, LF_SMALL_POLL_SINCE, &since, err);
     if (status == LF_OK)
-        status = lf_journal_get(jobs->journal, "first_start", &first, err);
+        status = lf_journal_get(jobs->journal, LF_SMALL_FIRST_START, &first, err);
     *new = first || !since;
     free(since);
     free(first);
@@ -34,7 +27,7 @@ enum lf_status job__results_added(struct lf_jobs *jobs, size_t index, struct lf_
 {
     char room[LF_PAUSED_NAME], *met = NULL;
     bool new = false;
-    const char *name = met_name(lf_instrument_name(jobs->instruments[index]), room);
+    const char *name = lf_journal_met(lf_instrument_name(jobs->instruments[index]), room);
     enum lf_status status = is_new(jobs, &new, err);
     if (status == LF_OK)
         status = lf_journal_get(jobs->journal, name, &met, err);
@@ -61,7 +54,7 @@ void job__results_changed(struct lf_jobs *jobs, struct lf_instrument *instrument
     atomic_bool *first = first_of(jobs, instrument);
     if (!first || !*first || lf_instrument_connections(instrument) == 0)
         return;
-    const char *name = met_name(lf_instrument_name(instrument), room);
+    const char *name = lf_journal_met(lf_instrument_name(instrument), room);
     enum lf_status status = lf_journal_get(jobs->journal, name, &met, &err);
     if (status == LF_OK && !met)
         status = lf_journal_set(jobs->journal, name, "yes", &err);

@@ -168,6 +168,35 @@ static enum lf_status check_needs(const struct job_work *work, const struct job_
     return status;
 }
 
+/* "About to act", committed before an action of class once. On failure it has not begun, and what a person
+ * decided still holds. */
+static enum lf_status about_to_act(struct job_work *work, const struct lf_action *action,
+                                   enum lf_repeat repeat, struct lf_error *err)
+{
+    struct lf_job *job = work->job;
+    struct lf_journal *journal = work->jobs->journal;
+    bool unchecked = lf_job_bool(job, LF_JOB_UNCHECKED);
+    enum lf_status status = repeat == LF_ONCE ? lf_instrument_prepare(work->instrument, action, err) : LF_OK;
+    if (status == LF_OK)
+        status = repeat == LF_ONCE ? lf_journal_begin(journal, err) : job__note_sample(work, err);
+    if (status != LF_OK)
+        return status;
+    lf_job_clear(job, LF_JOB_UNCHECKED); /* that was for this time */
+    if (repeat != LF_ONCE)
+        return LF_OK;
+    job->acting = true;
+    status = job__note_sample(work, err);
+    if (status == LF_OK)
+        status = job__save(work->jobs, job, "agent", NULL, err);
+    status = lf_journal_end(journal, status, err);
+    if (status == LF_OK)
+        return LF_OK;
+    job->acting = false;
+    if (unchecked) /* without memory it is looked at first */
+        lf_job_set_bool(job, LF_JOB_UNCHECKED, true, &(struct lf_error){0});
+    return status;
+}
+
 static enum lf_status act_once_at_most(struct job_work *work, const struct job_step *step,
                                        struct lf_error *err)
 {
@@ -186,20 +215,10 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
         err->class = LF_NEEDS_PERSON;
     if (status == LF_OK && job->acting)
         return ask_verify(work, step, &action, err);
+    if (status == LF_OK)
+        status = about_to_act(work, &action, repeat, err);
     if (status != LF_OK)
         return status;
-    lf_job_clear(job, LF_JOB_UNCHECKED); /* that was for this time */
-    if (repeat == LF_ONCE) {
-        status = lf_instrument_prepare(work->instrument, &action, err);
-        if (status != LF_OK)
-            return status;
-        job->acting = true;
-        status = job__save(work->jobs, job, "agent", NULL, err);
-        if (status != LF_OK) {
-            job->acting = false; /* not begun */
-            return status;
-        }
-    }
     LF_FAILPOINT("act.about");
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
@@ -360,11 +379,12 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     struct lf_error err = {0};
     char history[LF_ERROR_TEXT + 64] = "";
     lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
+    int64_t asked = lf_clock_mono_ms(); /* what is read may be changed as soon as the request has left */
     enum lf_status status = check_needs(&work, step, &err);
     if (status == LF_OK)
         status = step->run ? run_courier_step(&work, step, &err) : act_once_at_most(&work, step, &err);
     if (step->looks)
-        job->looked_mono = status == LF_OK ? lf_clock_mono_ms() : 0;
+        job->looked_mono = status == LF_OK ? asked : 0;
     bool silent = status == LF_OK && waits_as_before(&work);
     conclude(&work, kind, step, status, &err, history, sizeof history);
     if (lf_job_state_final(job->state) || job->state == LF_JOB_HELD)

@@ -1,16 +1,18 @@
 /* The sample of a task: where a person has to change it, the task begins only after a sign that it was
  * changed, so that one load is not weighed for three samples. The sign is given by the instrument (a safe
  * procedure of its profile) or by a person (`labferry start`). It holds until something runs on the
- * instrument. Only the first task of all on an instrument needs none.
+ * instrument. Only the first task of all on an instrument needs none; the journal remembers that there was
+ * one, since jobs are pruned.
  */
 #include "job/steps.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* ASK_AGAIN_MS: between two looks for the sign. DAY_MS: only a person wakes the job; any long time will do.
- */
-enum { ASK_AGAIN_MS = 2000, DAY_MS = 24 * 60 * 60 * 1000 };
+/* ASK_..._MS: between two looks for the sign, each of which is two commits: twice as long after every
+ * ASK_ALIKE of them. Without a sign a person wakes the job. */
+enum { ASK_FIRST_MS = 2000, ASK_LAST_MS = 10 * 1000, ASK_ALIKE = 8, DAY_MS = 24 * 60 * 60 * 1000 };
 
 bool job__awaits_sign(const struct lf_job *job)
 {
@@ -51,6 +53,43 @@ static enum lf_status note_wanted(struct job_work *work, struct lf_error *err)
     return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
 }
 
+enum lf_status job__note_sample(struct job_work *work, struct lf_error *err)
+{
+    char room[LF_PAUSED_NAME], *known = NULL;
+    const struct lf_job_kind *kind = lf_job_kind_find(work->job->kind);
+    const char *name = lf_journal_sampled(work->job->instrument, room);
+    if (!kind || !kind->config.claims)
+        return LF_OK;
+    enum lf_status status = lf_journal_get(work->jobs->journal, name, &known, err);
+    if (status == LF_OK && !known)
+        status = lf_journal_set(work->jobs->journal, name, "yes", err);
+    free(known);
+    return status;
+}
+
+/* If it cannot be read, there is one. */
+static bool may_have_sample(const struct job_work *work)
+{
+    char room[LF_PAUSED_NAME], *known = NULL;
+    const char *name = lf_journal_sampled(work->job->instrument, room);
+    bool none = lf_journal_get(work->jobs->journal, name, &known, &(struct lf_error){0}) == LF_OK && !known;
+    free(known);
+    return !none;
+}
+
+static int64_t ask_again_ms(const struct job_work *work)
+{
+    struct job_bench *bench = job__bench(work->jobs, work->job->instrument);
+    int64_t wait = ASK_FIRST_MS;
+    if (!bench)
+        return ASK_LAST_MS;
+    if (bench->asked.job != work->job->id)
+        bench->asked = (typeof(bench->asked)){.job = work->job->id};
+    for (int i = bench->asked.times++ / ASK_ALIKE; i > 0 && wait < ASK_LAST_MS; i--)
+        wait *= 2;
+    return wait < ASK_LAST_MS ? wait : ASK_LAST_MS;
+}
+
 static enum lf_status wait_for_sign(struct job_work *work, const char *sign, const char *why,
                                     struct lf_error *err)
 {
@@ -65,7 +104,7 @@ static enum lf_status wait_for_sign(struct job_work *work, const char *sign, con
     if (!work->wake)
         return lf_fail_memory(err, "waiting for a sample");
     return job__wait(
-        work, sign ? ASK_AGAIN_MS : DAY_MS,
+        work, sign ? ask_again_ms(work) : DAY_MS,
         "waits for a person: put the sample of %.60s%s%s on %.80s%s `labferry start %lld`%s%.120s",
         lf_job_about(work->job), sample, *sample ? ")" : "", work->job->instrument,
         sign ? "; if it does not notice," : ", then", (long long)work->job->id,
@@ -126,7 +165,7 @@ enum lf_status job__await_sign(struct job_work *work, struct lf_error *err)
     const char *sign = action.name ? lf_instrument_sign(work->instrument, &action) : NULL;
     if (!sign && route->start == LF_START_AUTO)
         return LF_OK;
-    if (!lf_journal_job_has_acted(work->jobs->journal, job->instrument, job->kind)) {
+    if (!may_have_sample(work)) {
         give_sign(work);
         return LF_OK;
     }

@@ -25,6 +25,10 @@ struct job_bench {
         int64_t job;   /* the last that failed */
         int count;
     } breaker;
+    struct {         /* looks for the sign of a sample; of the bench thread */
+        int64_t job; /* the last that was looked for */
+        int times;
+    } asked;
     _Atomic int64_t runs;    /* counts procedures that have run, from a random number on */
     _Atomic int64_t started; /* the job whose sign a person has given while it looked for one */
 };
@@ -200,6 +204,8 @@ struct job_bench *job__bench(struct lf_jobs *jobs, const char *instrument);
 enum lf_status job__await_sign(struct job_work *work, struct lf_error *err);
 /* False: something else has run on the instrument since the sample was put there. */
 bool job__sample_is_there(const struct job_work *work);
+/* A task is about to act: from now on a sample may lie on the instrument, whatever becomes of the job. */
+enum lf_status job__note_sample(struct job_work *work, struct lf_error *err);
 /* A procedure has run, or may have: the next task needs another sample. */
 void job__has_run(struct job_work *work);
 

@@ -154,7 +154,7 @@ enum lf_status journal__open_to_read(const char *path, struct lf_journal **journ
 enum lf_status journal__write_line(FILE *out, cJSON *json, struct lf_error *err);
 
 /* Creates or migrates the tables. */
-enum { SCHEMA_VERSION = 10 };
+enum { SCHEMA_VERSION = 11 };
 enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error *err);
 /* After opening: what a crash or reboot left behind. */
 enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err);

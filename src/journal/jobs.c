@@ -318,16 +318,6 @@ int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrume
     return job;
 }
 
-bool lf_journal_job_has_acted(struct lf_journal *journal, const char *instrument, const char *kind)
-{
-    int64_t acted = 1; /* if it cannot be read */
-    journal__query_int(journal, &acted, &(struct lf_error){0},
-                       "SELECT EXISTS (SELECT 1 FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = "
-                       "'done' OR (expires_ms <> 0 AND expires_mono = 0)))",
-                       "tt", instrument, kind);
-    return acted != 0;
-}
-
 /* When the next waiting job is due. One that is due already waits for another job, and is woken when that
  * changes. If this cannot be read it is an error: nothing else would wake the caller. */
 static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t now, int64_t *next,

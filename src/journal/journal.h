@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "journal/job_fields.h"
+#include "journal/small_names.h"
 
 struct lf_journal;
 
@@ -93,14 +94,12 @@ enum lf_room {
  * go on. */
 enum lf_status lf_journal_room(struct lf_journal *journal, enum lf_room room, struct lf_error *err);
 
-/* Small named values. get: *value is owned, NULL when not set. */
+/* Small named values; small_names.h has the names that rooms share. get: *value is owned, NULL when not set.
+ */
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
                               struct lf_error *err);
 enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
                               struct lf_error *err);
-/* The name of the value that says why a person has paused an instrument. Returns room. */
-enum { LF_PAUSED_NAME = 80 }; /* an instrument's name has at most 64 characters */
-const char *lf_journal_paused(const char *instrument, char room[LF_PAUSED_NAME]);
 
 /* ---- events ---- */
 
@@ -274,8 +273,6 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
  */
 enum lf_status lf_journal_job_behind(struct lf_journal *journal, int64_t job, int64_t *other,
                                      enum lf_turn *turn, struct lf_error *err);
-/* A job of that kind has acted on the instrument, as far as the journal knows. */
-bool lf_journal_job_has_acted(struct lf_journal *journal, const char *instrument, const char *kind);
 /* The held job whose action is in doubt and that stops the instrument; 0: none, or it cannot be read. */
 int64_t lf_journal_job_in_doubt(struct lf_journal *journal, const char *instrument);
 /* The number of the newest job there ever was, pruned ones included; 0: none. */

@@ -31,3 +31,15 @@ const char *lf_journal_paused(const char *instrument, char room[LF_PAUSED_NAME])
     snprintf(room, LF_PAUSED_NAME, "paused.%s", instrument);
     return room;
 }
+
+const char *lf_journal_met(const char *instrument, char room[LF_PAUSED_NAME])
+{
+    snprintf(room, LF_PAUSED_NAME, "met.%s", instrument);
+    return room;
+}
+
+const char *lf_journal_sampled(const char *instrument, char room[LF_PAUSED_NAME])
+{
+    snprintf(room, LF_PAUSED_NAME, "sampled.%s", instrument);
+    return room;
+}

@@ -151,8 +151,19 @@ static const char *const version_10[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2, version_3, version_4, version_5,
-                                                version_6, version_7, version_8, version_9, version_10};
+/* On which instruments a sample may lie (lf_journal_sampled). Jobs were pruned: all that were ever connected.
+ */
+static const char *const version_11[] = {
+    "INSERT OR IGNORE INTO small (name, value) SELECT 'sampled.' || substr(name, 5), 'yes' FROM small WHERE name "
+    "GLOB 'met.*' AND EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'job' AND seq > 0)",
+    "INSERT OR IGNORE INTO small (name, value) SELECT DISTINCT 'sampled.' || instrument, 'yes' FROM job WHERE kind "
+    "= 'task' AND instrument <> ''",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2,  version_3, version_4,
+                                                version_5, version_6,  version_7, version_8,
+                                                version_9, version_10, version_11};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -114,6 +114,19 @@ class Structure(unittest.TestCase):
         doubles = {symbol: sorted(where) for symbol, where in homes.items() if len(where) > 1}
         self.assertEqual(doubles, {})
 
+    def test_small_values(self):
+        """a small value of the journal that several rooms use has its name from journal/small_names.h"""
+        calls, rooms = 0, collections.defaultdict(set)
+        for name, text in sources():
+            for literal in re.findall(r'\blf_journal_[gs]et\(\s*[^,"]+,\s*"([^"]+)"', text):
+                calls += 1
+                rooms[literal].add(room_of(name))
+        self.assertGreater(calls, 5)
+        self.assertEqual({literal: sorted(where) for literal, where in rooms.items() if len(where) > 1}, {})
+        shared = re.findall(r'#define LF_SMALL_\w+ "([^"]+)"', (SOURCE / "src/journal/small_names.h").read_text())
+        self.assertTrue(shared)
+        self.assertEqual([literal for literal in shared if literal in rooms], [])
+
     def test_symbols(self):
         """a symbol that leaves its file carries its owner: room__name inside a room, lf_name for other rooms"""
         wrong = []

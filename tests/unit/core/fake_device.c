@@ -138,6 +138,16 @@ static const char *fake_sign(void *device, const struct lf_action *action)
     return fake->signs ? "changed" : NULL;
 }
 
+static enum lf_status fake_prepare(void *device, const struct lf_action *action, struct lf_error *err)
+{
+    struct fake_device *fake = device;
+    (void)action;
+    if (fake->prepare_fails <= 0)
+        return LF_OK;
+    fake->prepare_fails--;
+    return lf_fail(err, LF_IO, LF_TRANSIENT, "the share is slow");
+}
+
 static enum lf_status fake_act(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                                struct lf_error *err)
 {
@@ -224,6 +234,7 @@ const struct lf_driver fake_driver = {
     .disconnect = fake_disconnect,
     .listen = fake_listen,
     .repeat = fake_repeat,
+    .prepare = fake_prepare,
     .act = fake_act,
     .sign = fake_sign,
     .verify = fake_verify,

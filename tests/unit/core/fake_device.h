@@ -13,6 +13,7 @@ struct fake_device {
     const struct lf_host *host; // set by open
     // What it does. Set before it is called for; fake_say for what the bench may read meanwhile.
     atomic_int connect_fails; // so many connects fail
+    atomic_int prepare_fails; // so many prepares fail; the next works
     atomic_bool vanish;       // the next listen says that it is gone
     atomic_bool stuck;        // act waits for its cancel, or for this to end
     atomic_int lingers_ms;    // so long it takes to let go then

@@ -12,6 +12,7 @@ struct fake_cloud {
     pthread_mutex_t mutex;
     // Set by the test before it starts jobs, or with the mutex held.
     const char *file, *file_name, *upload_status; // of every generator
+    int slow_ms;                                  // so long it takes to read the next generator, once
     const char *bytes;                            // of every download
     const char *resource;                         // of every event that lacks it
     void (*on_resource)(void);                    // called while it reads a resource; NULL: nothing

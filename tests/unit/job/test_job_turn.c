@@ -138,6 +138,21 @@ static void unchecked_is_completed(void)
     case_close(&c);
 }
 
+/* What a person decided is for the action, not for an attempt to prepare it. */
+static void unchecked_until_it_acts(void)
+{
+    cloud_away();
+    c.device->repeat = LF_ONCE;
+    c.device->prepare_fails = 1;
+    NEED(case_becomes(&c, 1, LF_JOB_WAITING));
+    CHECK_INT(lf_jobs_retry_unchecked(c.jobs, 1, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_says(&c, 1, LF_JOB_WAITING, "the share is slow"));
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, 1, LF_JOB_DONE)); /* the cloud is still away */
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
 static void unchecked_is_failed(void)
 {
     int64_t id = unchecked_task(LF_UNKNOWN_OUTCOME);
@@ -162,6 +177,23 @@ static void unchecked_is_not_done(void)
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
     CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
     CHECK_INT(c.device->acts, acts);
+    case_close(&c);
+}
+
+/* The answer tells how things were when it was asked for. */
+static void slow_look(void)
+{
+    begin();
+    lf_instrument_pause(c.robot, "test");
+    int64_t id = case_deliver(&c, "file_1");
+    NEED(case_reaches(&c, id, "turn"));
+    pthread_mutex_lock(&fake_cloud.mutex);
+    fake_cloud.slow_ms = 20000;
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    lf_instrument_resume(c.robot);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(core_history_has(c.journal, id, "too old"));
+    CHECK_INT(fake_cloud_get(&fake_cloud.generators), 3); /* to resolve it, and two looks */
     case_close(&c);
 }
 
@@ -283,6 +315,34 @@ static void the_instrument_shows_it(void)
     case_close(&c);
 }
 
+static int64_t due_in_ms(int64_t id)
+{
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    struct lf_job job = core_job(c.journal, id);
+    int64_t in = job.due_mono - lf_clock_mono_ms();
+    lf_job_free(&job);
+    return in;
+}
+
+/* Each look is two commits, and the next sample may come tomorrow. */
+static void looks_less_often(void)
+{
+    int64_t id = second_task(), last = 0;
+    CHECK(due_in_ms(id) <= 2000);
+    for (int i = 0; i < 60; i++) {
+        int before = c.device->looks;
+        UNIT_TIME_PASSES(60000);
+        NEED(fake_reached(&c.device->looks, before + 1));
+        last = due_in_ms(id);
+        CHECK(last <= 30000);
+    }
+    CHECK(last > 20000);
+    c.device->unchanged = false;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_close(&c);
+}
+
 static void a_person_says_so(void)
 {
     struct lf_error err = {0};
@@ -294,6 +354,43 @@ static void a_person_says_so(void)
     CHECK(core_history_has(c.journal, id, "start"));
     CHECK_INT(lf_jobs_begin(c.jobs, id, "maria", &err), LF_REFUSED);
     case_close(&c);
+}
+
+static void need_sign(int64_t id)
+{
+    CHECK(case_says(&c, id, LF_JOB_WAITING, "put the sample of T-1"));
+    case_close(&c);
+}
+
+/* Its sample lies there still, although nobody remembers the job. */
+static void jobs_were_pruned(void)
+{
+    case_open(&c);
+    c.device->signs = c.device->unchanged = true;
+    c.device->says = "12.340";
+    case_start(&c);
+    NEED(case_becomes(&c, case_task(&c, "weigh"), LF_JOB_DONE));
+    case_restart(&c);
+    core_sql("DELETE FROM job");
+    case_start(&c);
+    fake_set(&fake_cloud.task_status, "st_TODO");
+    need_sign(case_task(&c, "weigh"));
+}
+
+/* Nobody knows whether it was done, so its sample may lie there. */
+static void first_was_cancelled(void)
+{
+    case_open(&c);
+    c.device->signs = c.device->unchanged = true;
+    c.device->repeat = LF_ONCE;
+    case_act_fails(&c, LF_UNKNOWN_OUTCOME);
+    case_start(&c);
+    int64_t first = case_task(&c, "weigh");
+    NEED(case_becomes(&c, first, LF_JOB_HELD));
+    CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, first, LF_JOB_CANCELLED));
+    fake_set(&fake_cloud.task_status, "st_TODO");
+    need_sign(case_task(&c, "weigh"));
 }
 
 /* Somebody who works at the instrument by hand is not held up by the task that waits for them. */
@@ -423,11 +520,17 @@ UNIT_TESTS(
     {"a task that may have been done unchecked is set to failed when it is cancelled", unchecked_is_failed},
     {"a task that was not done unchecked is left to another agent that has claimed it",
      unchecked_is_not_done},
+    {"a job that a person lets act without a look needs none until it acts", unchecked_until_it_acts},
+    {"a look that the cloud answers late is too old", slow_look},
     {"a job that has not got its file yet cannot go on unchecked", unchecked_too_early},
     {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
      first_holds_up_the_second},
     {"a second task waits until the instrument shows that the sample was changed", the_instrument_shows_it},
+    {"the longer a task waits for its sample, the less often it looks, twice a minute at the least",
+     looks_less_often},
     {"a second task waits until a person says that the sample was changed", a_person_says_so},
+    {"a task needs a sign although the jobs before it were pruned", jobs_were_pruned},
+    {"a task needs a sign when the first was cancelled with an unknown outcome", first_was_cancelled},
     {"a person's own procedure passes a task that waits for its sample", own_runs_pass},
     {"a newer file withdraws the older one that is not on its instrument yet", withdrawn},
     {"an older file that lies on the instrument is named with the newer one, and stays", older_lies_there},

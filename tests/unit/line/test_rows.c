@@ -171,9 +171,27 @@ static void not_stopped_after_success(void)
 {
     TALK(PUMP "[procedure p]\ndo = state\nfinally = stop\n", {E("ST\r"), R("is idle\r")}, {E("STOP\r")});
     CHECK_INT(run(&talk, "p"), LF_TIMEOUT);
-    CHECK_INT(talk.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
     CHECK_HAS(talk.err.text, "NOT ended with 'stop'");
+    CHECK_HAS(talk.err.text, "may still run");
+    CHECK_HAS(talk.err.text, "All else was done");
     end(&talk);
+}
+
+/* The first row ends well and the second does not: a transient failure of a procedure that can be repeated
+ * would let the next job begin while it runs. */
+static void not_stopped_after_failure(void)
+{
+    TALK(PUMP "[command off]\nclass = idempotent\nsend = 'OFF'\nexpect = 'ok'\nerror = 'NO' permanent\n"
+              "error = 'LATER' busy\n[procedure p]\ndo = off\nfinally = stop\nfinally = off\n",
+         {E("OFF\r"), R("LATER\r")}, {E("STOP\r"), R("ok\r")}, {E("OFF\r"), R("NO\r")});
+    CHECK_INT(run(&talk, "p"), LF_BUSY);
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    CHECK_HAS(talk.err.text, "NOT ended with 'off'");
+    CHECK_HAS(talk.err.text, "Stop it at the instrument");
+    CHECK_HAS(talk.err.text, "LATER"); /* why it failed */
+    end(&talk);
+    CHECK_INT(talk.peer.done, 3);
 }
 
 /* Nothing was sent, so there is nothing to end. */
@@ -200,4 +218,6 @@ UNIT_TESTS("rows of procedures",
            {"what must be stopped is stopped after a cancel", stopped_after_cancel},
            {"the command to stop leaves even when the instrument does not answer", stopped_in_doubt},
            {"a procedure that could not be ended is no success", not_stopped_after_success},
+           {"a row that fails at the end holds the instrument, whatever failed before",
+            not_stopped_after_failure},
            {"a procedure that sent nothing ends nothing", bad_inputs_stop_nothing})
