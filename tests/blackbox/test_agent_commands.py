@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from whole import BASE, SOON, WithLab
 
 SIDE_BY_SIDE = 3
-FLOOD = 4000  # commands; four times what may wait, and more than are answered while a file is delivered
+FLOOD = 2000  # commands; twice what may wait, and more than are answered while a file is delivered
 FINAL = ("succeeded", "failed")
 
 
@@ -123,7 +123,7 @@ class Commands(WithLab):
         self.assertLess(answered, FLOOD, job)
         storage = lab.ask("status")["storage"]
         self.assertLessEqual(storage["commands"], storage["commands_max"])
-        lab.until("each has its verdict", lambda: len(ended) == FLOOD)
+        lab.until("each has its verdict", lambda: len(ended) == FLOOD, 180)
         self.assertEqual(set(ended.values()), {1})
         self.send("after", "jobs")
         self.assertEqual(self.wait_verdict("after")[0], "succeeded")
