@@ -55,6 +55,7 @@ static struct range program, product, spared[SPARED_MAX];
 static size_t spared_count;
 static uintptr_t spared_starts[SPARED_MAX];
 static atomic_bool counting;
+static atomic_bool over; // the only allocation that was to fail has failed: the rest need not be looked at
 static atomic_uint_fast64_t counted, failures;
 static uint64_t fail_nth;
 static bool fail_onwards;
@@ -145,7 +146,8 @@ static bool of_product(uintptr_t caller)
 // Counts one allocation; true if it has to fail.
 static bool fails(const void *caller)
 {
-    if (!atomic_load_explicit(&counting, memory_order_acquire) || !of_product((uintptr_t)caller))
+    if (!atomic_load_explicit(&counting, memory_order_acquire) || atomic_load(&over)
+        || !of_product((uintptr_t)caller))
         return false;
     uint64_t number = atomic_fetch_add(&counted, 1) + 1;
 #ifdef FAILING_PRELOAD
@@ -158,6 +160,9 @@ static bool fails(const void *caller)
     if (!chosen)
         return false;
     atomic_fetch_add(&failures, 1);
+#ifndef FAILING_PRELOAD
+    atomic_store(&over, !fail_onwards);
+#endif
     errno = ENOMEM;
     return true;
 }
@@ -236,6 +241,7 @@ void failing_start(uint64_t nth, bool onwards)
     note_objects();
     atomic_store(&counted, 0);
     atomic_store(&failures, 0);
+    atomic_store(&over, false);
     fail_nth = nth;
     fail_onwards = onwards;
     atomic_store_explicit(&counting, true, memory_order_release);

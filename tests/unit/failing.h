@@ -15,7 +15,8 @@ bool failing_possible(void);
 // onwards all that follow it as well.
 void failing_start(uint64_t nth, bool onwards);
 
-// No allocation fails any more. Returns how many were counted; into failed, how many of them failed.
+// No allocation fails any more. Returns how many were counted (to the one that failed, without onwards); into
+// failed, how many of them failed.
 uint64_t failing_stop(uint64_t *failed);
 
 #endif

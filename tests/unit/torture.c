@@ -19,7 +19,7 @@ enum {
     TOGETHER = 4,
     SHOWN_FAILURES = 5, // of one test; the rest is counted
     SHOWN_BYTES = 6000,
-    THREADS_END_MS = 2000, // some never end
+    THREADS_END_MS = 3000, // a thread that hangs does not end
 };
 
 // What a child tells, in shared memory.
@@ -47,32 +47,12 @@ static void tell(void)
     child->counted = failing_stop(&child->failed);
 }
 
-static int threads(void)
-{
-    int count = -2; // "." and ".."
-    DIR *tasks = opendir("/proc/self/task");
-    while (tasks && readdir(tasks))
-        count++;
-    if (tasks)
-        closedir(tasks);
-    return count;
-}
-
-// Before the search for leaks, which can hang while another thread allocates or ends: those of the run may
-// end.
-static void wait_for_threads(void)
-{
-    for (int ms = 0; threads() > 1 && ms < THREADS_END_MS; ms++)
-        usleep(1000);
-}
-
 void torture_need(void)
 {
     if (child == NULL)
         return;
     tell();
     fflush(stdout);
-    wait_for_threads();
     if (__lsan_do_leak_check)
         __lsan_do_leak_check();
     _exit(0);
@@ -125,7 +105,6 @@ static void start(struct slot *slot, const struct torture *torture, const struct
     failing_start(nth, onwards);
     torture->run(test);
     tell();
-    wait_for_threads();
     exit(0); // looks for leaks
 }
 
@@ -175,6 +154,25 @@ static struct slot *free_slot(void)
     return NULL;
 }
 
+static int threads(void)
+{
+    int count = -2; // "." and ".."
+    DIR *tasks = opendir("/proc/self/task");
+    while (tasks && readdir(tasks))
+        count++;
+    if (tasks)
+        closedir(tasks);
+    return count;
+}
+
+// A fork while another thread allocates copies its lock, which nobody opens in the child: that would hang
+// there.
+static void wait_for_threads(void)
+{
+    for (int ms = 0; threads() > 1 && ms < THREADS_END_MS; ms++)
+        usleep(1000);
+}
+
 // How many allocations the test makes. Libraries make themselves ready at their first use, and some leak or
 // stay broken when they cannot: that is theirs. This run, in this process, does it for all that follow.
 static uint64_t count_allocations(const struct torture *torture, const struct unit_test *test)
@@ -189,6 +187,7 @@ static uint64_t count_allocations(const struct torture *torture, const struct un
     failing_start(0, false);
     torture->run(test);
     uint64_t count = failing_stop(&none);
+    wait_for_threads();
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);

@@ -642,6 +642,7 @@ UNIT_TESTS("journal errors",
            {"what cannot be counted is not reported as none", no_counts},
            {"what was to be rolled back is never part of the next transaction, even if the rollback failed",
             no_way_back},
-           {"a check or an export that could not read everything never says that all is well", looked_at},
+           {"a check or an export that could not read everything never says that all is well", looked_at,
+            UNIT_SLOW},
            {"a reader of a journal file sees one moment of it, whatever the agent writes meanwhile",
             one_moment}, )

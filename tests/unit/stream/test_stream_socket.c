@@ -133,8 +133,7 @@ static void lookup_given_up(void)
                                            &stream, &err);
     CHECK(status == LF_TIMEOUT || status == LF_NOT_FOUND || status == LF_DISCONNECTED);
     CHECK(stream == NULL);
-    // It ends by itself. The sanitizer's search for leaks at the end of the program can hang on its
-    // allocations.
+    // It ends by itself.
     for (int64_t until = lf_deadline_in(UNIT_SOON_MS); threads() > before && !lf_deadline_passed(until);)
         usleep(1000);
 }
