@@ -165,6 +165,33 @@ static void written_after_archiving(void)
     bench_close(&bench);
 }
 
+// More results than are remembered within a minute: the first are looked at at once, and the last in time.
+static void many_are_archived(void)
+{
+    enum { BATCH = 60, BATCHES = 9 };
+    char name[32];
+    start((const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
+    int first = open_result("first.csv", "A1,1\n");
+    bench_listen_for(&bench, 1);
+    CHECK_INT(lf_driver_folder.archive(bench.device, "first.csv", bench.found[0].version, &err), LF_OK);
+    CHECK(write(first, "A2,2\n", 5) == 5);
+    close(first);
+    for (int batch = 0; batch < BATCHES; batch++) {
+        bench.found_count = 0;
+        for (int i = 0; i < BATCH; i++) {
+            snprintf(name, sizeof name, "r%d-%d.csv", batch, i);
+            bench_write(bench.outbox, name, "A1,1\n");
+        }
+        bench_listen_for(&bench, BATCH);
+        for (size_t i = 0; i < BATCH; i++)
+            CHECK_INT(lf_driver_folder.archive(bench.device, bench.found[i].id, bench.found[i].version, &err),
+                      LF_OK);
+    }
+    CHECK_STR(bench_text(bench.outbox, "first.csv"), "A1,1\nA2,2\n");
+    CHECK_HAS(bench_concern(&bench, "archived result first.csv"), "was put back");
+    bench_close(&bench);
+}
+
 // ---- names ----
 
 static const struct {
@@ -343,22 +370,22 @@ static void marker_is_a_link(void)
     unlink(bench_in_outbox(&bench, "reader.id"));
 }
 
-UNIT_TESTS("folder: what lies in the outbox",
-           {"a result that a program has open for writing is not taken, however long it pauses",
-            open_for_writing},
-           {"a result that is opened for writing again is neither taken nor archived before it is closed",
-            opened_again},
-           {"where a writer cannot be seen, a result that grows in steps must be quiet for longer",
-            quiet_without_lease},
-           {"a watched file counts as written until its writer closes it", watched_writer},
-           {"any number of folders can be watched", many_watches},
-           {"what is written to an archived result comes back, with a concern", written_after_archiving},
-           UNIT_ROWS(names, odd_name),
-           {"names that are too long are cut, and stay different", long_names_differ},
-           {"temporary names are no results; a random one that stays is a concern", temporary_names},
-           {"patterns ignore the case of letters", case_is_ignored},
-           {"a result whose marker does not come is a concern, until it comes", left_lying},
-           {"an empty result is a concern, until it is gone", empty_result},
-           {"a folder that nobody reads is a concern, unless it is to be ignored", unread_folder},
-           {"one marker can finish a whole folder", folder_marker}, UNIT_ROWS(links, archive_is_a_link),
-           {"a mount marker that is a link is none", marker_is_a_link}, )
+UNIT_TESTS(
+    "folder: what lies in the outbox",
+    {"a result that a program has open for writing is not taken, however long it pauses", open_for_writing},
+    {"a result that is opened for writing again is neither taken nor archived before it is closed",
+     opened_again},
+    {"where a writer cannot be seen, a result that grows in steps must be quiet for longer",
+     quiet_without_lease},
+    {"a watched file counts as written until its writer closes it", watched_writer},
+    {"any number of folders can be watched", many_watches},
+    {"what is written to an archived result comes back, with a concern", written_after_archiving},
+    {"what is written to an archived result comes back although hundreds follow it", many_are_archived},
+    UNIT_ROWS(names, odd_name), {"names that are too long are cut, and stay different", long_names_differ},
+    {"temporary names are no results; a random one that stays is a concern", temporary_names},
+    {"patterns ignore the case of letters", case_is_ignored},
+    {"a result whose marker does not come is a concern, until it comes", left_lying},
+    {"an empty result is a concern, until it is gone", empty_result},
+    {"a folder that nobody reads is a concern, unless it is to be ignored", unread_folder},
+    {"one marker can finish a whole folder", folder_marker}, UNIT_ROWS(links, archive_is_a_link),
+    {"a mount marker that is a link is none", marker_is_a_link}, )
