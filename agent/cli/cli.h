@@ -37,6 +37,7 @@ struct cli_command {
     enum cli_exit (*run)(struct cli *cli);                    /* NULL: the agent performs the verb */
     void (*show)(const struct cli *cli, const cJSON *result); /* NULL: in a general way, or */
     const struct cli_field *columns;                          /* as a table with these */
+    const char *needs;                                        /* NULL: no running agent */
 };
 
 /* Each ends with verb.name NULL. */

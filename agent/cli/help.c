@@ -50,8 +50,9 @@ static void print_indented(const char *text, FILE *out)
 
 static void print_way_in(const struct lf_verb *verb, FILE *out)
 {
+    const struct cli_command *command = cli_command_find(verb->name);
     if (!verb->perform)
-        fputs("\nneeds no running agent\n", out);
+        fprintf(out, "\nneeds %s\n", command && command->needs ? command->needs : "no running agent");
     else if (lf_verb_file(verb))
         fputs("\nonly on the agent's machine; only for operators\n", out);
     else

@@ -297,7 +297,8 @@ const struct cli_command cli_local_commands[] = {
                       {"events", LF_ARG_TEXT, LF_ARG_REQUIRED, .help = "events, one JSON value per line",
                        .value = "FILE"},
                       {"explain", LF_ARG_BOOL, 0, .help = "say which field did not match"}),
-      .examples = "labferry match --pattern route.json --events recorded.jsonl\n"
+      .examples = "labferry event evt_Vq4jMZ1x --json | jq -c .body > recorded.jsonl\n"
+                  "labferry match --pattern route.json --events recorded.jsonl\n"
                   "tail -f events.jsonl | labferry match --pattern route.json --events - --explain"},
      .run = run_match},
     {{.name = "ports",

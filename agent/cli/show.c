@@ -51,14 +51,20 @@ static char *value_text(const cJSON *value)
     return cJSON_IsNumber(value) || !is_flat(value) ? lf_json_print(value) : join(value);
 }
 
-/* The first of "note|identity" that is there. */
+/* The first of "note|waits for=waits_for" that is there, after its words. */
 static char *field_text(const cJSON *entry, const char *path)
 {
     char *text = NULL, name[64];
     for (const char *at = path; !text && *at;) {
-        size_t len = strcspn(at, "|");
-        snprintf(name, sizeof name, "%.*s", (int)len, at);
+        size_t len = strcspn(at, "|"), words = strcspn(at, "=|");
+        const char *from = words < len ? at + words + 1 : at;
+        snprintf(name, sizeof name, "%.*s", (int)(at + len - from), from);
         text = value_text(lf_json_at(entry, name));
+        if (text && from != at) {
+            char *bare = text;
+            text = lf_format("%.*s %s", (int)words, at, bare);
+            free(bare);
+        }
         at += len + (at[len] == '|');
     }
     return text;
@@ -354,9 +360,9 @@ static void show_event(const struct cli *cli, const cJSON *event)
 /* ---- the table ---- */
 
 const struct cli_field cli_job_columns[] = {
-    {"JOB", "id", CLI_BOLD},     {"STATE", "state", CLI_STATE},   {"KIND", "kind", CLI_PLAIN},
-    {"STEP", "step", CLI_PLAIN}, {"INSTRUMENT", "instrument", 0}, {"CHANGED", "updated", CLI_AGO},
-    {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note|waits_for", 0},   {0},
+    {"JOB", "id", CLI_BOLD},     {"STATE", "state", CLI_STATE},           {"KIND", "kind", CLI_PLAIN},
+    {"STEP", "step", CLI_PLAIN}, {"INSTRUMENT", "instrument", 0},         {"CHANGED", "updated", CLI_AGO},
+    {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note|waits for=waits_for", 0}, {0},
 };
 
 static const struct cli_field event_columns[] = {

@@ -244,13 +244,16 @@ enum lf_status line__inputs_known(const struct lf_line_profile *profile,
 {
     for (size_t i = 0; i < set->given_count; i++) {
         struct lf_nearest nearest = {.word = set->given[i].name};
-        char hint[LF_HINT];
+        char hint[LF_HINT], list[200] = "";
         if (line__input_rule(profile, rules, nearest.word))
             continue;
         LINE_NEAREST(&nearest, rules->items, rules->count);
         LINE_NEAREST(&nearest, profile->inputs.items, profile->inputs.count);
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown input '%.60s'%s", nearest.word,
-                       lf_nearest_hint(&nearest, "", hint));
+        for (size_t k = 0; k < rules->count; k++)
+            lf_list_add(list, sizeof list, rules->items[k].name);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown input '%.60s'%s%s%s", nearest.word,
+                       lf_nearest_hint(&nearest, ". Inputs: ", hint), nearest.name ? "" : list,
+                       nearest.name || *list ? "" : "none");
     }
     return LF_OK;
 }

@@ -66,12 +66,23 @@ static void load_groups(struct lf_load *load)
 
 /* ---- start and end ---- */
 
+/* Absolute, also if the file was named by a relative path: drivers take no other paths. */
+static char *folder_of(const char *path)
+{
+    char *parent = lf_path_parent(path);
+    char *real = parent && !lf_path_is_absolute(parent) ? lf_path_real(parent) : NULL;
+    if (!real)
+        return parent;
+    free(parent);
+    return real;
+}
+
 static bool start(struct lf_load *load)
 {
     config_init(&load->file);
     load->digest = lf_digest_new(LF_SHA256);
     load->config = calloc(1, sizeof *load->config);
-    load->folder = lf_path_parent(load->path);
+    load->folder = folder_of(load->path);
     return load->digest && load->config && load->folder;
 }
 

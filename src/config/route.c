@@ -131,10 +131,8 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
 static void check_selection(struct lf_load *load, const config_setting_t *group, const char *where,
                             const struct lf_config_route *route)
 {
-    bool given = config_setting_get_member(group, "where")
-                 || config_setting_get_member(group, "pattern_file");
-    if (!route->kind->selectors || route->only_agent || (given && !route->pattern))
-        return; /* a pattern that is wrong was reported */
+    if (!route->kind->selectors || route->only_agent)
+        return;
     if (route->pattern && load->hooks->pattern_asks
         && load->hooks->pattern_asks(route->pattern, route->kind->selectors))
         return;
@@ -165,8 +163,8 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
         char hint[LF_HINT];
         for (size_t i = 0; i < load->config->instrument_count; i++)
             lf_nearest_try(&nearest, load->instruments[i].name);
-        config__load_error(load, at, "%s: there is no instrument \"%.70s\"%s; add it to \"instruments\"",
-                           where, route->instrument, lf_nearest_hint(&nearest, "", hint));
+        config__load_error(load, at, "%s: there is no instrument \"%.70s\"%s", where, route->instrument,
+                           lf_nearest_hint(&nearest, "; add it to \"instruments\"", hint));
         return;
     }
     if (!instrument->driver)
@@ -187,6 +185,17 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     }
 }
 
+/* One that is unknown was reported. */
+static bool knows_procedure(const struct lf_load *load, const struct lf_config_instrument *instrument,
+                            const char *procedure)
+{
+    struct lf_error ignored;
+    return !load->hooks->procedure_check
+           || load->hooks->procedure_check(instrument->driver, instrument->settings, procedure, NULL,
+                                           &ignored)
+                  == LF_OK;
+}
+
 /* One load weighed for three samples is a wrong result that nobody notices. */
 static void check_start(struct lf_load *load, config_setting_t *group, const char *where,
                         const struct lf_config_route *route)
@@ -197,6 +206,7 @@ static void check_start(struct lf_load *load, config_setting_t *group, const cha
                                                         : NULL;
     if (!route->kind->claims || !route->procedure || !instrument || !instrument->driver
         || !instrument->settings || !load->hooks->procedure_signs
+        || !knows_procedure(load, instrument, route->procedure)
         || load->hooks->procedure_signs(instrument->driver, instrument->settings, route->procedure))
         return;
     if (route->start == LF_START_SIGN)
@@ -327,9 +337,12 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     if (!where || !route->at)
         return;
     struct lf_values *values;
+    const config_setting_t *only_agent = config_setting_get_member(group, "only_agent");
     config__load_known(load, group, where, config__settings_route, NULL);
     config__load_values(load, group, where, config__settings_route, route, &values);
+    size_t errors = load->report->errors;
     read_pattern(load, group, where, route);
+    bool pattern_wrong = load->report->errors != errors;
     if (values && lf_values_given(values, "job"))
         route->kind = find_kind(load, group, where, route->job);
     if (!route->kind) {
@@ -342,7 +355,10 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     if (takes(route->kind, "procedure"))
         read_kind_settings(load, group, where, route);
     check_on(load, config__load_member(group, "on"), where, route);
-    check_selection(load, group, where, route);
+    if (pattern_wrong || (only_agent && config_setting_type(only_agent) != CONFIG_TYPE_BOOL))
+        load->report->more = true; /* the selection of tasks depends on them */
+    else
+        check_selection(load, group, where, route);
     check_instrument(load, group, where, route);
     check_start(load, group, where, route);
     warn_same_tasks(load, group, where, route);

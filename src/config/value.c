@@ -175,7 +175,9 @@ void config__load_known(struct lf_load *load, const config_setting_t *group, con
         if (other)
             lf_nearest_setting(&nearest, other);
         config__load_error(load, setting, "%s: unknown setting \"%.80s\"%s", where, nearest.word,
-                           lf_nearest_hint(&nearest, "; remove it (known settings: labferry.conf.example)",
+                           lf_nearest_hint(&nearest,
+                                           other ? "; remove it (known settings: labferry drivers DRIVER)"
+                                                 : "; remove it (known settings: labferry.conf.example)",
                                            hint));
     }
 }

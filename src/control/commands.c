@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "control/answer.h"
 #include "control/perform.h"
+#include "journal/concern.h"
 #include "os/thread.h"
 
 #include <stdio.h>
@@ -253,12 +254,35 @@ static enum lf_status accept_new(struct lf_commands *commands, struct lf_command
     return status == LF_OK ? queue_answer(commands, row, LF_VERB_ACCEPTED, NULL, err) : status;
 }
 
+/* For whom nobody waits at a reply topic: people see it in `needs`. */
+static enum lf_status tell_people(struct lf_commands *commands, const char *about, const char *text,
+                                  const char *todo, struct lf_error *err)
+{
+    struct lf_concern concern = {.source = "commands", .about = about, .text = text, .todo = todo};
+    lf_log_warning("commands", "%s", text);
+    return lf_journal_concern(commands->context->journal, &concern, err);
+}
+
 /* Without an id nothing is stored; the sender gets an answer if there is a response topic. */
 static enum lf_status refuse_nameless(struct lf_commands *commands, const struct lf_command_row *row,
                                       const struct lf_error *refusal, struct lf_error *err)
 {
-    lf_log_warning("commands", "not a valid command: %s", refusal->text);
-    return row->reply ? queue_answer(commands, row, LF_VERB_FAILED, refusal, err) : LF_OK;
+    char text[LF_ERROR_TEXT + 80];
+    snprintf(text, sizeof text, "a message on the command topic is not a command: %s", refusal->text);
+    if (!row->reply)
+        return tell_people(commands, "not a command", text,
+                           "correct the program that sent it (labferry help mqtt)", err);
+    lf_log_warning("commands", "%s", text);
+    return queue_answer(commands, row, LF_VERB_FAILED, refusal, err);
+}
+
+static enum lf_status ignore_retained(struct lf_commands *commands, const char *topic, struct lf_error *err)
+{
+    char text[400];
+    snprintf(text, sizeof text, "a retained message on %.300s is ignored: commands must not be retained",
+             topic);
+    return tell_people(commands, "retained", text,
+                       "remove it with an empty retained message, and correct the program that sent it", err);
 }
 
 enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message,
@@ -266,13 +290,10 @@ enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_me
 {
     struct lf_command_row row, known;
     struct lf_error refusal = {0};
-    if (message->retained) {
-        lf_log_warning("commands",
-                       "ignoring a retained message on %s: commands must not be retained. Remove it with an "
-                       "empty retained message",
-                       message->topic);
-        return LF_OK;
-    }
+    if (message->retained)
+        return ignore_retained(commands, message->topic, err);
+    if (!message->payload.len && !message->too_large)
+        return LF_OK; /* somebody removes a retained message */
     enum lf_status status = control__command_read(message, commands->context->config->link.base, &row,
                                                   &refusal);
     bool bad = status != LF_OK;

@@ -144,7 +144,8 @@ static void need_concern(void *list, const struct lf_concern *concern)
 
 static void since(cJSON *entry, const char *time)
 {
-    lf_json_set_text(entry, "since", time);
+    if (time)
+        lf_json_set_text(entry, "since", time);
 }
 
 /* Short outages usually recover on their own. */
@@ -157,14 +158,38 @@ static bool just_now(const cJSON *since)
     return age >= 0 && age < GRACE_MS;
 }
 
-static void need_resume(struct lf_context *context, cJSON *list, const char *name)
+static cJSON *need_resume(struct lf_context *context, cJSON *list, const char *name)
 {
     struct lf_error ignored;
     char key[LF_PAUSED_NAME], *why, todo[120];
     lf_journal_get(context->journal, lf_journal_paused(name, key), &why, &ignored);
     snprintf(todo, sizeof todo, "labferry resume %.80s", name);
-    need(list, lf_format("%s is %s", name, why ? why : "paused by the configuration"), todo);
+    cJSON *entry = need(list, lf_format("%s is %s", name, why ? why : "paused by the configuration"), todo);
     free(why);
+    return entry;
+}
+
+/* Does its driver report the same, with better advice? */
+struct same {
+    const char *source, *text;
+    bool found;
+};
+
+static void compare(void *context, const struct lf_concern *concern)
+{
+    struct same *same = context;
+    same->found = same->found
+                  || (concern->stands && !strcmp(concern->source, same->source)
+                      && !strcmp(concern->text, same->text));
+}
+
+static bool is_concern(struct lf_context *context, const char *name, const char *text)
+{
+    char source[LF_CONCERN_SOURCE];
+    struct lf_error ignored;
+    struct same same = {lf_concern_instrument(name, source), text, false};
+    lf_journal_concern_list(context->journal, compare, &same, &ignored);
+    return same.found;
 }
 
 static void need_instruments(struct lf_context *context, cJSON *list, const cJSON *instruments)
@@ -172,14 +197,16 @@ static void need_instruments(struct lf_context *context, cJSON *list, const cJSO
     const cJSON *info;
     cJSON_ArrayForEach (info, instruments) {
         const char *name = lf_json_text_or(info, "name", "");
-        bool offline = !strcmp(lf_json_text_or(info, "state", ""), "offline");
-        if (offline && !just_now(lf_json_at(info, "since")))
-            since(need(list,
-                       lf_format("%s is offline: %s", name, lf_json_text_or(info, "note", "no reason known")),
+        const char *state = lf_json_text_or(info, "state", ""),
+                   *note = lf_json_text_or(info, "note", "no reason known");
+        if (!strcmp(state, "offline") && !just_now(lf_json_at(info, "since"))
+            && !is_concern(context, name, note))
+            since(need(list, lf_format("%s is offline: %s", name, note),
                        "check power, cable and settings; the agent keeps trying to connect"),
                   lf_json_text(info, "since"));
         if (lf_json_bool(info, "paused", false))
-            need_resume(context, list, name);
+            since(need_resume(context, list, name),
+                  strcmp(state, "paused") != 0 ? NULL : lf_json_text(info, "since"));
     }
 }
 
@@ -261,9 +288,11 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
     else if (context->link && !offline && error)
         need(list, strdup(error), "check the broker's access rules for this agent");
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
-        need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
-             "check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs waiting "
-             "for it continue on their own");
+        since(need(list,
+                   lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
+                   "check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs "
+                   "waiting for it continue on their own"),
+              lf_json_text(status, "cloud.since"));
 }
 
 void control__add_needs(struct lf_context *context, cJSON *status)

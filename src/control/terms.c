@@ -100,6 +100,17 @@ static bool fits(enum lf_capture_type type, const char *text)
     return true;
 }
 
+static const char *form_of(enum lf_capture_type type)
+{
+    switch (type) {
+    case LF_CAPTURE_INT: return "a whole number";
+    case LF_CAPTURE_REAL: return "a number such as -12.5";
+    case LF_CAPTURE_BOOL: return "true or false";
+    case LF_CAPTURE_TEXT: break;
+    }
+    return "a text";
+}
+
 static void takes_nothing(void *context, const char *input, bool needed)
 {
     (void)context, (void)input, (void)needed;
@@ -120,9 +131,8 @@ static void check_value(void *context, const char *name, enum lf_capture_type ty
                     "%.60s=...",
                     name, values->procedure, name);
     else if (text && !fits(type, text))
-        values->status = lf_fail(values->err, LF_INVALID, LF_PERMANENT,
-                                 "\"%.60s\" must be of type %s, not \"%.60s\"", name,
-                                 lf_capture_type_name(type), text);
+        values->status = lf_fail(values->err, LF_INVALID, LF_PERMANENT, "\"%.60s\" must be %s, not \"%.60s\"",
+                                 name, form_of(type), text);
 }
 
 static enum lf_status refuse_unknown(const struct values *values, struct lf_error *err)

@@ -134,7 +134,10 @@ static enum lf_status perform_start(struct lf_context *context, const struct lf_
 {
     int64_t id = lf_json_int(request->args, "job", 0);
     enum lf_status status = lf_jobs_begin(context->jobs, id, request->who, err);
-    return control__answer_job(status, context, id, false, result, err);
+    status = control__answer_job(status, context, id, false, result, err);
+    if (status == LF_OK)
+        cJSON_DeleteItemFromObjectCaseSensitive(*result, "note"); /* that it waited for its sample */
+    return status;
 }
 
 static enum lf_status perform_confirm(struct lf_context *context, const struct lf_verb_request *request,

@@ -7,6 +7,7 @@
  *     name           a plain value
  *     name{a b}      an object, or a list of objects, with these members
  *     name{*}        one with members that Labferry does not know
+ *     name{?{a b}}   one whose members have names of the tenant's own, and these members each
  *     name=A|B       a text that is one of these
  */
 struct lf_event_members {

@@ -112,12 +112,24 @@ static void check_values(const struct entry *entry, const struct event_field *fi
     find(finding, true, text);
 }
 
+/* A name of the tenant's own comes first, which may have dots: what follows the last one is the member. */
+static const char *member_of_any(const char *path, const struct event_field *field, struct finding *finding)
+{
+    const char *dot = strrchr(path, '.');
+    if (!dot && wants_plain(field))
+        find(finding, true, "it has members; name the one to compare, as in { textValue = [ \"...\" ]; }");
+    return dot ? dot + 1 : NULL;
+}
+
 /* Follows the rest of a field's path through the members that there are. */
 static void follow(const char *list, const char *path, const struct event_field *field,
                    struct finding *finding)
 {
     struct entry entry;
     while (*list != '*') {
+        if (*list == '?' && !(path = member_of_any(path, field, finding)))
+            return;
+        list += strspn(list, "?{");
         if (!find_entry(list, path, &entry)) {
             not_a_member(list, path, finding);
             return;

@@ -416,9 +416,11 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
     while (!question.answered)
         if (!lf_cond_wait(&instrument->answered, &instrument->mutex, question.begun ? LF_NEVER : deadline)
             && !question.begun && !question.answered)
-            instrument__end_question(instrument,
-                                     lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                                             "%s is busy; the command was not sent", instrument->name));
+            instrument__end_question(
+                instrument, lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                                    "%s is busy; the command was not sent. Try again later, or give a "
+                                    "longer timeout",
+                                    instrument->name));
     lf_mutex_unlock(&instrument->mutex);
     return question.status;
 }

@@ -18,6 +18,9 @@
 
 enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 
+/* For a result that no entry names and that a person has assigned: the defaults of an entry. */
+static const struct lf_config_collect assigned = {.files = "*", .process = true, .type = "RAW_FILE"};
+
 const struct lf_config_collect *job__collect_rule(const struct job_work *work)
 {
     const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config,
@@ -26,7 +29,7 @@ const struct lf_config_collect *job__collect_rule(const struct job_work *work)
     for (size_t i = 0; instrument && name && i < instrument->collect_count; i++)
         if (lf_glob_match(instrument->collect[i].files, name, true))
             return &instrument->collect[i];
-    return NULL;
+    return lf_job_text(work->job, LF_JOB_ASSIGNED) ? &assigned : NULL;
 }
 
 /* ---- adopt: uploaded by hand, or by this agent? ---- */
@@ -128,11 +131,13 @@ static enum lf_status match_run(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     if (!rule)
-        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "no entry in the collect list of %s matches the name %.150s. Add one and `labferry "
-                       "retry %lld`, or cancel",
-                       work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME),
-                       (long long)work->job->id);
+        return lf_fail(
+            err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+            "no entry in the collect list of %s matches the name %.150s. Add one, restart labferryd "
+            "and `labferry retry %lld`; or name run and output file configuration: `labferry "
+            "assign %lld RUN CONFIG`; or cancel",
+            work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME), (long long)work->job->id,
+            (long long)work->job->id);
     enum lf_status status = lf_job_text(work->job, LF_JOB_ASSIGNED) ? LF_OK
                                                                     : job__match_result(work, rule, err);
     if (status == LF_CORRUPT)
@@ -201,8 +206,8 @@ static enum lf_status rows_of(struct job_work *work, const cJSON *processor, str
         || lf_job_set_int(work->job, LF_JOB_ROWS_FAILED, bad, err) != LF_OK
         || (error_file && lf_job_set_text(work->job, LF_JOB_ERROR_BLOB, error_file, err) != LF_OK))
         return err->status;
-    job__note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
-              (long long)bad);
+    job__note(work, "Benchling processed it: %lld row%s succeeded, %lld failed", (long long)good,
+              good == 1 ? "" : "s", (long long)bad);
     bool by_hand = !lf_job_text(work->job, LF_JOB_FINDING); /* only its error file is left to fetch */
     return by_hand && !lf_job_text(work->job, LF_JOB_ERROR_BLOB)
                ? job__end(work, LF_JOB_DONE, "%s", work->note)
@@ -344,8 +349,8 @@ static enum lf_status archive_result(struct job_work *work, struct lf_error *err
     if (same_as)
         job__note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
     else if (good >= 0)
-        job__note(work, "attached to run %s: %lld rows succeeded, %lld failed%s%s",
-                  lf_job_text(work->job, LF_JOB_RUN), (long long)good,
+        job__note(work, "attached to run %s: %lld row%s succeeded, %lld failed%s%s",
+                  lf_job_text(work->job, LF_JOB_RUN), (long long)good, good == 1 ? "" : "s",
                   (long long)lf_job_int(work->job, LF_JOB_ROWS_FAILED, 0),
                   lf_job_text(work->job, LF_JOB_ERROR_FILE) ? "; see " : "",
                   lf_job_text_or(work->job, LF_JOB_ERROR_FILE, ""));

@@ -148,9 +148,11 @@ static void describe(const cJSON *list, char text[WHY_ROOM])
     cJSON_ArrayForEach (one, list) {
         if (shown == LISTED)
             break;
-        used += (size_t)snprintf(text + used, WHY_ROOM - used, "%s%.40s (%.50s, delivered %s)",
+        used += (size_t)snprintf(text + used, WHY_ROOM - used, "%s%.40s (%.50s%s, delivered %s)",
                                  shown++ ? "; " : "", *run_of(one) ? run_of(one) : "a file without a run",
-                                 lf_json_text_or(one, "file", ""), lf_json_text_or(one, "delivered", ""));
+                                 lf_json_text_or(one, "file", ""),
+                                 strlen(lf_json_text_or(one, "file", "")) > 50 ? "..." : "",
+                                 lf_json_text_or(one, "delivered", ""));
     }
     if (count > shown)
         snprintf(text + used, WHY_ROOM - used, "; and %d more", count - shown);

@@ -167,7 +167,7 @@ static enum lf_status retry(struct lf_jobs *jobs, int64_t id, bool unchecked, co
                          "it back there",
                          (long long)id);
     else if (!can_retry(&job, unchecked) || (unchecked && job.state == LF_JOB_WAITING && job.acting))
-        status = not_now(&job, "retried", err);
+        status = not_now(&job, "retried: only one that is held, waiting, failed or expired can be", err);
     else {
         make_ready(jobs, &job);
         if (unchecked)

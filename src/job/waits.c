@@ -15,7 +15,8 @@ static void instrument_waits(struct lf_instrument *instrument, int64_t job, char
     if (!strcmp(state, lf_instrument_state_name(LF_INSTRUMENT_OFFLINE)))
         snprintf(text, size, "%s, which is offline: %s", name, note);
     else if (lf_json_bool(info, "paused", false))
-        snprintf(text, size, "%s, which is paused (%s)", name, note);
+        snprintf(text, size, strncmp(note, "paused by ", 10) ? "%s, which is paused (%s)" : "%s, which is %s",
+                 name, note);
     else if (busy && busy != job)
         snprintf(text, size, "%s, which is busy with job %lld", name, (long long)busy);
     cJSON_Delete(info);

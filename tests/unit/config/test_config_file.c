@@ -368,6 +368,22 @@ static void relative_paths_start_at_the_file(void)
     lf_config_free(config);
 }
 
+/* Drivers take absolute paths only. */
+static void a_relative_file_gives_absolute_paths(void)
+{
+    char here[4300], expected[4300];
+    struct lf_config *config = NULL;
+    lf_config_free(case_load(HEAD INSTRUMENTS));
+    NEED(getcwd(here, sizeof here) && chdir(unit_folder()) == 0);
+    enum lf_status status = lf_config_load("./labferry.conf", &case_hooks, &config, NULL, UNIT_ERROR);
+    NEED(chdir(here) == 0);
+    NEED(status == LF_OK);
+    NEED(realpath(unit_folder(), here) != NULL);
+    snprintf(expected, sizeof expected, "%s/secret", here);
+    CHECK_STR(config->cloud.client_secret_file, expected);
+    lf_config_free(config);
+}
+
 static void credentials_of_systemd(void)
 {
     static const char text[] = AGENT
@@ -514,6 +530,8 @@ static const struct unit_test tests[] = {
     {"a mistake in an included file names that file and line", mistakes_in_includes_name_the_include},
     {"an include that is missing, a folder or itself is refused", bad_includes},
     {"relative paths start at the folder of the file", relative_paths_start_at_the_file},
+    {"relative paths become absolute, also when the file is named by a relative path",
+     a_relative_file_gives_absolute_paths},
     {"the path of the control socket is found without checking the rest, and no include ends the program",
      place_of_the_socket},
     {"a systemd credential is found, or reported as unchecked", credentials_of_systemd},

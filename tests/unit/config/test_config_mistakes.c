@@ -313,7 +313,12 @@ static void route_to_nowhere(void)
         HEAD INSTRUMENTS
         "routes = (\n { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; procedure = \"weigh\";\n"
         "instrument = \"balance-2\"; } );\n",
-        7, "route \"r\"|no instrument \"balance-2\"|did you mean \"balance-1\"|add it");
+        7, "route \"r\"|no instrument \"balance-2\"|did you mean \"balance-1\"");
+    MISTAKE(
+        HEAD INSTRUMENTS
+        "routes = (\n { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; only_agent = true; procedure = \"weigh\";\n"
+        "instrument = \"centrifuge\"; } );\n",
+        7, "no instrument \"centrifuge\"|add it to \"instruments\"");
 }
 
 static void duplicate_route(void)
@@ -403,6 +408,10 @@ static void selection(void)
     MISTAKE(HEAD INSTRUMENTS OPEN_ROUTE("where = { workflowTask = { schema = { name = [ \"W\" ]; }; }; };"),
             6, "nothing says which tasks are for this agent");
     MISTAKE(HEAD INSTRUMENTS OPEN_ROUTE("only_agent = false;"), 5, "nothing says which tasks");
+    /* What is misspelt is reported, not that it selects nothing. */
+    MISTAKE(HEAD INSTRUMENTS OPEN_ROUTE("only_agent = \"yes\";"), 6, "only_agent|without quotes");
+    MISTAKE(HEAD INSTRUMENTS OPEN_ROUTE("where = { workflowTask = { shema = { name = [ \"W\" ]; }; }; };"), 6,
+            "\"where\": workflowTask.shema: not a member");
     CHECK(!case_refused(HEAD INSTRUMENTS OPEN_ROUTE("only_agent = true;")));
     CHECK(!case_refused(HEAD INSTRUMENTS OPEN_ROUTE(
         "where = { workflowTask = { fields = { Bench = { value = [ \"3\" ]; }; }; }; };")));

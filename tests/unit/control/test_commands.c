@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "journal/audit.h"
+#include "journal/concern.h"
 #include "link/link.h"
 
 #include <stdio.h>
@@ -277,10 +278,28 @@ static void same_id_other_content(void)
     close_commands();
 }
 
+/* The concern that is noted; only one is expected. */
+static struct lf_concern told;
+static char told_text[600];
+
+static void note_concern(void *context, const struct lf_concern *concern)
+{
+    CHECK(context == NULL && told.times == 0);
+    told = *concern;
+    snprintf(told_text, sizeof told_text, "%s", concern->text);
+}
+
+static void people_know(const char *text, int64_t times)
+{
+    told = (struct lf_concern){0};
+    CHECK_INT(lf_journal_concern_list(ground.context.journal, note_concern, NULL, UNIT_ERROR), LF_OK);
+    CHECK_INT(told.times, times);
+    CHECK(times == 0 || strstr(told_text, text) != NULL);
+}
+
 static void nothing_to_answer(void)
 {
-    static const char *const texts[] = {"",
-                                        "x",
+    static const char *const texts[] = {"x",
                                         "[]",
                                         "{}",
                                         "{\"verb\": \"status\"}",
@@ -295,6 +314,7 @@ static void nothing_to_answer(void)
     send_text(large);
     free(large);
     expect_nothing();
+    people_know("a message on the command topic is not a command", sizeof texts / sizeof *texts + 1);
     struct lf_message message = {.topic = TOPIC,
                                  .payload = lf_slice_text("x"),
                                  .expiry_s = -1,
@@ -395,6 +415,17 @@ static void lying_about(void)
     take(&message);
     expect_nothing();
     CHECK_INT(ground_jobs(&ground), 0);
+    people_know("a retained message on " TOPIC " is ignored", 1);
+    close_commands();
+}
+
+static void removed(void)
+{
+    heard = 0;
+    open_commands();
+    send_text("");
+    expect_nothing();
+    people_know("", 0);
     close_commands();
 }
 
@@ -544,7 +575,8 @@ UNIT_TESTS(
     {"a response topic that cannot be used, or that has another meaning, is refused", bad_ways_back},
     {"a response topic may be one for replies, or of the client itself", good_ways_back},
     {"a command that arrives too late fails as expired and is not performed", too_late},
-    {"a retained command is ignored", lying_about},
+    {"a retained command is ignored, and people are told", lying_about},
+    {"an empty message, which removes a retained one, is no command", removed},
     {"after a crash, interrupted actions have an unknown outcome, reading verbs are repeated, and accepted ones "
      "are performed in order",
      after_a_crash},

@@ -12,15 +12,21 @@
 
 static struct ground ground;
 
-static cJSON *needs(void)
+/* With parts of the agent's status. */
+static cJSON *needs_beside(const char *parts)
 {
-    cJSON *status = cJSON_CreateObject();
+    cJSON *status = cJSON_Parse(parts);
     NEED(lf_json_set(status, "needs", cJSON_CreateArray())
          && lf_json_set(status, "jobs", lf_journal_job_counts(ground.context.journal, NULL)));
     control__add_needs(&ground.context, status);
     cJSON *list = cJSON_DetachItemFromObjectCaseSensitive(status, "needs");
     cJSON_Delete(status);
     return list;
+}
+
+static cJSON *needs(void)
+{
+    return needs_beside("{}");
 }
 
 // The only entry, or NULL; owned.
@@ -145,9 +151,54 @@ static void concerns(void)
     ground_close(&ground);
 }
 
+#define OFFLINE                                                                                                 \
+    "{\"instruments\": [{\"name\": \"balance-1\", \"state\": \"offline\", \"note\": \"no answer\", \"since\": " \
+    "\"2020-01-01T00:00:00.000Z\"}]}"
+
+static void offline_once(void)
+{
+    ground_open(&ground);
+    cJSON *list = needs_beside(OFFLINE);
+    CHECK_INT(cJSON_GetArraySize(list), 1);
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(list, 0), "what"), "balance-1 is offline: no answer");
+    cJSON_Delete(list);
+    struct lf_concern told = {.source = "instrument/balance-1",
+                              .about = "connection",
+                              .stands = true,
+                              .text = "another reason",
+                              .todo = "look at its power"};
+    NEED(lf_journal_concern(ground.context.journal, &told, UNIT_ERROR) == LF_OK);
+    list = needs_beside(OFFLINE);
+    CHECK_INT(cJSON_GetArraySize(list), 2);
+    cJSON_Delete(list);
+    told.text = "no answer";
+    NEED(lf_journal_concern(ground.context.journal, &told, UNIT_ERROR) == LF_OK);
+    list = needs_beside(OFFLINE);
+    CHECK_INT(cJSON_GetArraySize(list), 1);
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(list, 0), "do"), "look at its power");
+    cJSON_Delete(list);
+    ground_close(&ground);
+}
+
+static void since_when(void)
+{
+    ground_open(&ground);
+    cJSON *list = needs_beside(
+        "{\"instruments\": [{\"name\": \"balance-1\", \"state\": \"paused\", \"paused\": true, \"since\": "
+        "\"2020-01-01T00:00:00.000Z\"}], \"cloud\": {\"state\": \"failing\", \"last_error\": \"refused\", \"since\": "
+        "\"2020-01-02T00:00:00.000Z\"}}");
+    CHECK_INT(cJSON_GetArraySize(list), 2);
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(list, 0), "since"), "2020-01-01T00:00:00.000Z");
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(list, 1), "since"), "2020-01-02T00:00:00.000Z");
+    cJSON_Delete(list);
+    ground_close(&ground);
+}
+
 UNIT_TESTS("needs", {"a held job is listed with its reason and what can be done", held_jobs},
            {"a job that has failed for two minutes is listed with its next try; one that just began is not",
             failing_jobs},
            {"a task that waits for its sample is listed until it starts or ends", wants_a_sample},
            {"of many held jobs the first are listed, and the rest is counted", many_jobs},
-           {"what has happened is listed with its number to acknowledge; what stands has none", concerns}, )
+           {"what has happened is listed with its number to acknowledge; what stands has none", concerns},
+           {"an instrument whose driver says why it is offline is listed once", offline_once},
+           {"a pause and an outage of Benchling are listed with since when", since_when}, )

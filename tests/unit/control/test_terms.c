@@ -70,7 +70,7 @@ static const struct {
     {{"a text in place of a value that is a number is refused"},
      "weigh",
      "{\"weight\":\"12,5\"}",
-     "must be of type real"},
+     "must be a number such as -12.5, not"},
     {{"without a route no value is needed"}, NULL, "{}", NULL},
 };
 

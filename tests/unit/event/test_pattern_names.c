@@ -58,6 +58,9 @@ static void right_names(void)
 {
     CHECK_STR(TASK("{\"schema\": {\"name\": [\"Weigh\"]}, \"status\": {\"statusType\": [\"PENDING\"]}}"), "");
     CHECK_STR(TASK("{\"fields\": {\"Bench No. 3\": {\"textValue\": [\"x\"]}}}"), "");
+    CHECK_STR(TASK("{\"fields\": {\"Vol. (ul)\": {\"isMulti\": [true], \"value\": [{\"exists\": true}]}}}"),
+              "");
+    CHECK_STR(TASK("{\"fields\": {\"Bench\": [{\"exists\": true}]}}"), "");
     CHECK_STR(TASK("{\"assignee\": [null], \"workflowOutputs\": {\"anything\": [1]}}"), "");
     CHECK_STR(judge("entry.created",
                     "{\"source\": [{\"prefix\": \"aws\"}], \"detail\": {\"schema\": {\"id\": "
@@ -78,6 +81,7 @@ static void misspelt(void)
         TASK("{\"shema\": {\"name\": [\"Weigh\"]}}"),
         "never detail.workflowTask.shema.name: events have no \"shema\" here; did you mean \"schema\"?\n");
     HAS_ALL(TASK("{\"status\": {\"statusTyp\": [\"PENDING\"]}}"), "never|did you mean \"statusType\"?");
+    HAS_ALL(TASK("{\"fields\": {\"Bench\": {\"textvalue\": [\"x\"]}}}"), "never|did you mean \"textValue\"?");
     HAS_ALL(judge("workflowTask.created", "{\"detail\": {\"workflowTsk\": {\"id\": [\"a\"]}}}"),
             "never|did you mean \"workflowTask\"?");
     HAS_ALL(judge("workflowTask.created", "{\"detial\": {\"workflowTask\": {\"id\": [\"a\"]}}}"),
@@ -88,6 +92,7 @@ static void unknown(void)
 {
     HAS_ALL(TASK("{\"thermometer\": [1]}"),
             "perhaps detail.workflowTask.thermometer|as far as Labferry knows");
+    HAS_ALL(TASK("{\"fields\": {\"Vol. (ul)\": {\"depth\": [1]}}}"), "perhaps|events have no \"depth\" here");
     HAS_ALL(judge("workflowTask.created", "{\"detail\": {\"name\": [\"Weigh\"]}}"),
             "never|what they are about is in \"workflowTask\"");
 }
@@ -95,6 +100,7 @@ static void unknown(void)
 static void wrong_shape(void)
 {
     HAS_ALL(TASK("{\"schema\": [\"Weigh\"]}"), "never detail.workflowTask.schema: it has members");
+    HAS_ALL(TASK("{\"fields\": {\"Bench\": [\"x\"]}}"), "never detail.workflowTask.fields.Bench|textValue");
     HAS_ALL(TASK("[\"Weigh\"]"), "never detail.workflowTask: it has members");
     HAS_ALL(TASK("{\"schema\": {\"name\": {\"prefix\": [\"Weigh\"]}}}"), "never|it is a plain value");
     HAS_ALL(TASK("{\"status\": {\"statusType\": [\"Pending\"]}}"),

@@ -489,6 +489,8 @@ static void says_what_it_waits_for(void)
     lf_instrument_pause(c.robot, "changing tips");
     int64_t first = case_run(&c, "weigh"), second = case_run(&c, "weigh");
     CHECK(waits_for(first, "robot, which is paused (changing tips)"));
+    lf_instrument_pause(lf_jobs_instrument(c.jobs, "robot"), "paused by cli:ada: lunch");
+    CHECK(waits_for(first, "robot, which is paused by cli:ada: lunch"));
     c.device->repeat = LF_ONCE;
     case_act_fails(&c, LF_UNKNOWN_OUTCOME);
     lf_instrument_resume(c.robot);
