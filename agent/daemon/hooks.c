@@ -7,6 +7,7 @@
 #include "agent/daemon/neighbours.h"
 #include "agent/daemon/status.h"
 #include "agent/daemon/witness.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "intake/intake.h"
@@ -14,6 +15,8 @@
 #include "journal/concern.h"
 
 #include <string.h>
+
+enum { YIELDS_MS = 1000 };
 
 void hooks_reported(void *context)
 {
@@ -53,6 +56,7 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
 static void online(void *context)
 {
     struct agent *agent = context;
+    witness_online(agent->witness);
     lf_intake_connected(agent->context.intake);
     status_queue(&agent->context, witness_lets_publish(agent->witness));
     neighbours_queue(&agent->context);
@@ -135,9 +139,14 @@ static bool heard(void *context, enum lf_link_heard what, struct lf_slice payloa
     return doubts;
 }
 
+/* While another agent of our name has the connection, its work may be ours. */
 static bool work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
 {
     struct agent *agent = context;
+    if (lf_intake_yields(agent->context.intake)) {
+        *next_mono = lf_deadline_in(YIELDS_MS);
+        return false;
+    }
     return witness_allows(agent->witness, instrument, next_mono)
            && lf_jobs_work(agent->context.jobs, instrument, next_mono);
 }

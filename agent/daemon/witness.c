@@ -1,6 +1,6 @@
 /* Instruments wait for an answer, at most until `until`: two seconds if nothing suggests that the state is
- * old, a minute if something does (the machine was restarted, the file is another one). Without an answer
- * they are then paused until a person has looked or the answer comes. */
+ * old (ten once a session came up), a minute if something does (the machine was restarted, the file is
+ * another one). Without an answer they are then paused until a person has looked or the answer comes. */
 #include "agent/daemon/witness.h"
 
 #include "base/clock.h"
@@ -20,6 +20,7 @@
 enum {
     ORDINARY_MS = 2000, /* a broker that is there answers in some 10 ms */
     DOUBT_MS = 60 * 1000,
+    ONLINE_MS = 10 * 1000,   /* once a session came up, even if it was lost before the answer */
     OWN_HEAD_MS = 30 * 1000, /* after which our own head is published, heard or not */
 };
 
@@ -274,6 +275,15 @@ bool witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_s
         unheard(witness);
     lf_mutex_unlock(&witness->mutex);
     return doubts;
+}
+
+void witness_online(struct witness *witness)
+{
+    int64_t until = lf_deadline_in(ONLINE_MS);
+    lf_mutex_lock(&witness->mutex);
+    if (!witness->open && until > witness->until)
+        witness->until = until;
+    lf_mutex_unlock(&witness->mutex);
 }
 
 /* ---- what the shares of instruments remember ---- */

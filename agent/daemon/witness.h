@@ -22,6 +22,8 @@ void witness_close(struct witness *witness);
 /* May the instrument act? On its bench thread, while it is connected. If not yet: *next_mono is when to ask
  * again. */
 bool witness_allows(struct witness *witness, struct lf_instrument *instrument, int64_t *next_mono);
+/* A session is up, in which the answer will come. */
+void witness_online(struct witness *witness);
 /* What the link heard about the retained head. True: it is not of our trail, and no person has compared. */
 bool witness_hear(struct witness *witness, enum lf_link_heard heard, struct lf_slice payload);
 /* May our own head be published? Not before the retained one was read, which it replaces, and not while

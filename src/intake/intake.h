@@ -44,6 +44,8 @@ void lf_intake_connected(struct lf_intake *intake);
 /* Another agent has the same name and does the work meanwhile: the list is not asked until MQTT is connected
  * again. Any thread. */
 void lf_intake_yield(struct lf_intake *intake);
+/* Since lf_intake_yield, and MQTT has not been connected again. Any thread. */
+bool lf_intake_yields(struct lf_intake *intake);
 /* Events wait in the journal to be read again. Any thread. */
 void lf_intake_kick(struct lf_intake *intake);
 

@@ -153,6 +153,14 @@ void lf_intake_yield(struct lf_intake *intake)
     lf_mutex_unlock(&intake->poll.mutex);
 }
 
+bool lf_intake_yields(struct lf_intake *intake)
+{
+    lf_mutex_lock(&intake->poll.mutex);
+    bool yields = intake->poll.yields;
+    lf_mutex_unlock(&intake->poll.mutex);
+    return yields;
+}
+
 void lf_intake_connected(struct lf_intake *intake)
 {
     struct intake_poll *poll = &intake->poll;

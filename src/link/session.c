@@ -445,7 +445,7 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
             status = no_answer(link, err);
     }
-    if (status != LF_CANCELLED)
+    if (status != LF_CANCELLED && !*online) /* a session that was lost early is brought up again soon */
         link__heard(link, LF_LINK_AWAY, (struct lf_slice){0});
     if (status == LF_CANCELLED && *online)
         disconnect(link, link->options.goodbye_payload, NULL);

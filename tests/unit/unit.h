@@ -105,7 +105,8 @@ void unit_write(const char *path, const char *text);
 const char *unit_source(const char *relative);
 
 // How long to wait for what must happen: only an upper bound, so generous that a busy machine keeps it. Under
-// torture, where much does not happen for lack of memory, three seconds, and a moment once a check has failed.
+// torture, where much does not happen for lack of memory, three seconds, and a moment once a check has
+// failed.
 #define UNIT_SOON_MS unit_soon_ms
 extern int unit_soon_ms;
 
