@@ -67,7 +67,7 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
     return lf_fail(
         err, LF_BUSY, LF_NEEDS_PERSON,
         "two agents have the same name: another one has the client id %s%s%s. It stays connected; this one "
-        "disconnects for a few minutes. Stop one of them, or give it another agent.name (and link.client_id)",
+        "disconnects and starts nothing on its instruments for a few minutes. Stop one of them, or give it another agent.name (and link.client_id)",
         link->config->client_id, link->config->status_topic ? " or the status topic " : "",
         link->config->status_topic ? link->config->status_topic : "");
 }
