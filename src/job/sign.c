@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ASK_AGAIN_MS: between two looks for the sign. A person wakes the job (far in the future otherwise). */
-enum { ASK_AGAIN_MS = 2000, DAY_MS = 24 * 60 * 60 * 1000 };
+/* ASK_..._MS: between two looks for the sign, each of which is two commits: twice as long after every
+ * ASK_ALIKE of them. Without a sign a person wakes the job. */
+enum { ASK_FIRST_MS = 2000, ASK_LAST_MS = 30 * 1000, ASK_ALIKE = 8, DAY_MS = 24 * 60 * 60 * 1000 };
 
 bool job__awaits_sign(const struct lf_job *job)
 {
@@ -66,6 +67,19 @@ static bool may_have_sample(const struct job_work *work)
     return !none;
 }
 
+static int64_t ask_again_ms(const struct job_work *work)
+{
+    struct job_bench *bench = job__bench(work->jobs, work->job->instrument);
+    int64_t wait = ASK_FIRST_MS;
+    if (!bench)
+        return ASK_LAST_MS;
+    if (bench->asked.job != work->job->id)
+        bench->asked = (typeof(bench->asked)){.job = work->job->id};
+    for (int i = bench->asked.times++ / ASK_ALIKE; i > 0 && wait < ASK_LAST_MS; i--)
+        wait *= 2;
+    return wait < ASK_LAST_MS ? wait : ASK_LAST_MS;
+}
+
 static enum lf_status wait_for_sign(struct job_work *work, const char *sign, const char *why,
                                     struct lf_error *err)
 {
@@ -80,7 +94,7 @@ static enum lf_status wait_for_sign(struct job_work *work, const char *sign, con
     if (!work->wake)
         return lf_fail_memory(err, "waiting for a sample");
     return job__wait(
-        work, sign ? ASK_AGAIN_MS : DAY_MS,
+        work, sign ? ask_again_ms(work) : DAY_MS,
         "waits for a person: put the sample of %.60s%s%s on %.80s%s `labferry start %lld`%s%.120s",
         lf_job_about(work->job), sample, *sample ? ")" : "", work->job->instrument,
         sign ? "; if it does not notice," : ", then", (long long)work->job->id,

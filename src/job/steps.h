@@ -25,6 +25,10 @@ struct job_bench {
         int64_t job;   /* the last that failed */
         int count;
     } breaker;
+    struct {         /* looks for the sign of a sample; of the bench thread */
+        int64_t job; /* the last that was looked for */
+        int times;
+    } asked;
     _Atomic int64_t runs;    /* counts procedures that have run, from a random number on */
     _Atomic int64_t started; /* the job whose sign a person has given while it looked for one */
 };

@@ -246,6 +246,34 @@ static void the_instrument_shows_it(void)
     case_close(&c);
 }
 
+static int64_t due_in_ms(int64_t id)
+{
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    struct lf_job job = core_job(c.journal, id);
+    int64_t in = job.due_mono - lf_clock_mono_ms();
+    lf_job_free(&job);
+    return in;
+}
+
+/* Each look is two commits, and the next sample may come tomorrow. */
+static void looks_less_often(void)
+{
+    int64_t id = second_task(), last = 0;
+    CHECK(due_in_ms(id) <= 2000);
+    for (int i = 0; i < 40; i++) {
+        int before = c.device->looks;
+        UNIT_TIME_PASSES(31000);
+        NEED(fake_reached(&c.device->looks, before + 1));
+        last = due_in_ms(id);
+        CHECK(last <= 30000);
+    }
+    CHECK(last > 20000);
+    c.device->unchanged = false;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_close(&c);
+}
+
 static void a_person_says_so(void)
 {
     struct lf_error err = {0};
@@ -422,6 +450,8 @@ UNIT_TESTS(
     {"a procedure that waits for its instrument comes before later ones, and deliveries pass",
      first_holds_up_the_second},
     {"a second task waits until the instrument shows that the sample was changed", the_instrument_shows_it},
+    {"the longer a task waits for its sample, the less often it looks, twice a minute at the least",
+     looks_less_often},
     {"a second task waits until a person says that the sample was changed", a_person_says_so},
     {"a task needs a sign although the jobs before it were pruned", jobs_were_pruned},
     {"a task needs a sign when the first was cancelled with an unknown outcome", first_was_cancelled},
