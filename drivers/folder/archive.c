@@ -8,8 +8,11 @@
  *
  * Between the check of the version and the move, the instrument may have written a new one: what was moved is
  * checked again, with the digest of what was read, and put back if it is not what the cloud has. A program
- * that still has the file open can even write later: what was archived is looked at once more after a while,
- * and put back if it has grown. */
+ * that still has the file open can even write later: what was moved is looked at once more after a minute,
+ * and put back if it has grown. If hundreds are moved within that minute, the oldest of them are looked at
+ * sooner; if the agent ends, they are not. Of a copy on another file system there is nothing to look at
+ * later: the original is removed only if it is still that version and no program has it open for writing, as
+ * far as that is known. */
 #include "beneath.h"
 #include "folder.h"
 
@@ -132,18 +135,47 @@ static enum lf_status move_numbered(struct lf_folder *folder, const struct lf_di
                    "the archive has %d files named like %s: move some of them away", (int)NUMBERS_MAX, name);
 }
 
-static enum lf_status move_across(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
-                                  const struct lf_dir *to_dir, const char *version, struct lf_error *err)
+static enum lf_status not_written(struct lf_folder *folder, const char *path, struct lf_error *err)
+{
+    bool known, written = false;
+    struct lf_error ignored;
+    struct lf_file file;
+    struct lf_file_info info;
+    if (folder->options.finish == LF_FINISH_STABLE
+        && folder__beneath_open(&folder->outbox, path, &file, &info, &ignored) == LF_OK) {
+        written = folder__is_written(folder, path, &file, &known);
+        lf_file_close(&file);
+    }
+    return written
+               ? lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                         "a program has %s open for writing: it is archived once that has closed it", path)
+               : LF_OK;
+}
+
+/* What is to be archived. */
+struct original {
+    const struct lf_dir *dir;
+    const char *name;
+    const char *path;    /* below the outbox; NULL: a companion */
+    const char *version; /* NULL: any */
+    const char *sha256;  /* of what was read; NULL or empty: not known */
+};
+
+/* The copy takes its time: the original is looked at again before it is removed. */
+static enum lf_status move_across(struct lf_folder *folder, const struct original *what,
+                                  const struct lf_dir *to_dir, struct lf_error *err)
 {
     char part[NAME_ROOM], out[NAME_ROOM];
     struct lf_error ignored;
-    snprintf(part, sizeof part, ".%.250s.part-archive", name);
-    if (copy_over(folder, from_dir, name, to_dir, part, err) == LF_OK
-        && move_numbered(folder, to_dir, part, to_dir, name, NULL, out, err) == LF_OK
-        && lf_dir_sync(to_dir, err) == LF_OK)
-        return remove_original(folder, from_dir, name, version, err);
-    lf_dir_remove(to_dir, part, &ignored);
-    return err->status;
+    snprintf(part, sizeof part, ".%.250s.part-archive", what->name);
+    if (copy_over(folder, what->dir, what->name, to_dir, part, err) != LF_OK
+        || (what->path && not_written(folder, what->path, err) != LF_OK)
+        || move_numbered(folder, to_dir, part, to_dir, what->name, NULL, out, err) != LF_OK
+        || lf_dir_sync(to_dir, err) != LF_OK) {
+        lf_dir_remove(to_dir, part, &ignored);
+        return err->status;
+    }
+    return remove_original(folder, what->dir, what->name, what->version, err);
 }
 
 static bool is_what_was_read(struct lf_folder *folder, const struct lf_dir *dir, const char *name,
@@ -153,24 +185,25 @@ static bool is_what_was_read(struct lf_folder *folder, const struct lf_dir *dir,
     struct lf_error ignored;
     struct lf_file_info info;
     return lf_dir_look(dir, name, &info, &ignored) == LF_OK && folder__is_version(folder, &info, version)
-           && (!sha256 || folder__digest(dir, name, folder->host->cancel, now, &ignored) != LF_OK
+           && (!sha256 || !*sha256 || folder__digest(dir, name, folder->host->cancel, now, &ignored) != LF_OK
                || !strcmp(now, sha256));
 }
 
-/* version NULL: any. out: its name in the archive; empty when the bytes were there already. */
-static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
-                                  const struct lf_dir *to_dir, const char *version, const char *sha256,
-                                  char out[NAME_ROOM], struct lf_error *err)
+/* out: its name in the archive; empty when it was copied, or the bytes were there already. */
+static enum lf_status archive_one(struct lf_folder *folder, const struct original *what,
+                                  const struct lf_dir *to_dir, char out[NAME_ROOM], struct lf_error *err)
 {
     char back[NAME_ROOM];
-    enum lf_status status = move_numbered(folder, from_dir, name, to_dir, name, version, out, err);
+    const char *name = what->name;
+    enum lf_status status = move_numbered(folder, what->dir, name, to_dir, name, what->version, out, err);
     if (status == LF_MISMATCH) {
         out[0] = '\0';
-        return move_across(folder, from_dir, name, to_dir, version, err);
+        return move_across(folder, what, to_dir, err);
     }
-    if (status != LF_OK || !version || !out[0] || is_what_was_read(folder, to_dir, out, version, sha256))
+    if (status != LF_OK || !what->version || !out[0]
+        || is_what_was_read(folder, to_dir, out, what->version, what->sha256))
         return status;
-    if (move_numbered(folder, to_dir, out, from_dir, name, NULL, back, err) != LF_OK)
+    if (move_numbered(folder, to_dir, out, what->dir, name, NULL, back, err) != LF_OK)
         return err->status;
     return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
                    "%s was written again while it was archived: it was put back and is collected again",
@@ -217,7 +250,8 @@ static void archive_companion(struct lf_folder *folder, const struct lf_dir *fro
     struct lf_file_info info;
     char *companion = folder__companion(name, pattern);
     if (companion && folder__beneath_open(from_dir, companion, &file, &info, &err) == LF_OK) {
-        if (archive_one(folder, from_dir, companion, to_dir, NULL, NULL, out, &err) != LF_OK)
+        if (archive_one(folder, &(struct original){.dir = from_dir, .name = companion}, to_dir, out, &err)
+            != LF_OK)
             lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
                            companion, err.text);
         lf_file_close(&file);
@@ -227,10 +261,14 @@ static void archive_companion(struct lf_folder *folder, const struct lf_dir *fro
 
 /* ---- once more ---- */
 
-/* `target`: where it was to lie; `name`: the name it got there. */
-static void look_again_later(struct lf_taken *taken, const char *target, const char *name)
+/* `target`: where it was to lie; `name`: the name it got there; empty if it was copied, or was there. */
+static void look_again_later(struct lf_folder *folder, const char *id, const char *version,
+                             const char *target, const char *name)
 {
-    if (!taken || !*name)
+    struct lf_taken *taken = *name ? folder__taken(folder, id, version) : NULL;
+    if (!taken && *name) /* it was taken before the last start, or long ago */
+        taken = folder__taken_add(folder, id, version, "");
+    if (!taken)
         return;
     free(taken->archived);
     taken->archived = lf_format("%.*s%s", (int)(folder__beneath_base(target) - target), target, name);
@@ -261,7 +299,7 @@ static void put_back(struct lf_folder *folder, const struct lf_taken *taken, con
     free(path);
 }
 
-static void check_one(struct lf_folder *folder, const struct lf_taken *taken)
+void folder__archive_check(struct lf_folder *folder, const struct lf_taken *taken)
 {
     struct lf_error ignored;
     struct lf_dir archive = {0}, parent = {0};
@@ -275,53 +313,26 @@ static void check_one(struct lf_folder *folder, const struct lf_taken *taken)
     lf_dir_close(&archive);
 }
 
-void folder__archive_check(struct lf_folder *folder)
-{
-    for (size_t i = 0; i < LF_TAKEN_MAX; i++) {
-        struct lf_taken *taken = &folder->taken[i];
-        if (!taken->archived || !lf_deadline_passed(taken->look_again))
-            continue;
-        check_one(folder, taken);
-        folder__taken_free(taken);
-    }
-}
-
 /* ---- the slot ---- */
 
-static enum lf_status not_written(struct lf_folder *folder, const char *path, struct lf_error *err)
-{
-    bool known, written = false;
-    struct lf_error ignored;
-    struct lf_file file;
-    struct lf_file_info info;
-    if (folder->options.finish == LF_FINISH_STABLE
-        && folder__beneath_open(&folder->outbox, path, &file, &info, &ignored) == LF_OK) {
-        written = folder__is_written(folder, path, &file, &known);
-        lf_file_close(&file);
-    }
-    return written
-               ? lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                         "a program has %s open for writing: it is archived once that has closed it", path)
-               : LF_OK;
-}
-
 static enum lf_status archive_found(struct lf_folder *folder, const struct lf_dir *from, const char *path,
-                                    const struct lf_file_info *info, struct lf_taken *taken,
-                                    const char *version, struct lf_error *err)
+                                    const struct lf_file_info *info, const char *id, const char *version,
+                                    struct lf_error *err)
 {
+    const struct lf_taken *taken = folder__taken(folder, id, version);
+    struct original what = {from, folder__beneath_base(path), path, version, taken ? taken->sha256 : NULL};
     char out[NAME_ROOM] = "", *target = NULL;
     struct lf_dir to = {0};
-    const char *name = folder__beneath_base(path);
     enum lf_status status = not_written(folder, path, err);
     if (status == LF_OK)
         status = open_target(folder, path, info, &to, &target, err);
     if (status == LF_OK) {
-        archive_companion(folder, from, name, folder->options.sidecar, &to);
-        archive_companion(folder, from, name, folder->options.done_marker, &to);
-        status = archive_one(folder, from, name, &to, version, taken ? taken->sha256 : NULL, out, err);
+        archive_companion(folder, from, what.name, folder->options.sidecar, &to);
+        archive_companion(folder, from, what.name, folder->options.done_marker, &to);
+        status = archive_one(folder, &what, &to, out, err);
     }
     if (status == LF_OK)
-        look_again_later(taken, target, out);
+        look_again_later(folder, id, version, target, out);
     if (status == LF_OK)
         status = lf_dir_sync(&to, err);
     lf_dir_close(&to);
@@ -349,7 +360,7 @@ enum lf_status folder__archive(void *device, const char *id, const char *version
         lf_log_info(folder->host->instrument,
                     "%s has been written again: the new version stays and is collected", id);
     else if (status == LF_OK)
-        status = archive_found(folder, &from, path, &info, folder__taken(folder, id, version), version, err);
+        status = archive_found(folder, &from, path, &info, id, version, err);
     else
         status = status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot archive %s", id);
     lf_dir_close(&from);

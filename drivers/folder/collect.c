@@ -1,5 +1,4 @@
-/* Taking a result into the spool: the very version that was reported, complete, or an error. What was read is
- * remembered for a while, to compare it with what is archived. */
+/* Taking a result into the spool: the very version that was reported, complete, or an error. */
 #include "beneath.h"
 #include "folder.h"
 
@@ -39,34 +38,6 @@ static enum lf_status open_failed(const char *id, struct lf_error *err)
     return lf_error_prefix(err, "cannot open the result %s", id);
 }
 
-struct lf_taken *folder__taken(struct lf_folder *folder, const char *id, const char *version)
-{
-    for (size_t i = 0; i < LF_TAKEN_MAX; i++)
-        if (folder->taken[i].id && !strcmp(folder->taken[i].id, id)
-            && !strcmp(folder->taken[i].version, version))
-            return &folder->taken[i];
-    return NULL;
-}
-
-void folder__taken_free(struct lf_taken *taken)
-{
-    free(taken->id);
-    free(taken->archived);
-    *taken = (struct lf_taken){0};
-}
-
-/* Takes the place of the oldest. */
-static void remember(struct lf_folder *folder, const char *id, const char *version, const char *sha256)
-{
-    struct lf_taken *taken = folder__taken(folder, id, version);
-    if (!taken)
-        taken = &folder->taken[folder->taken_next++ % LF_TAKEN_MAX];
-    folder__taken_free(taken);
-    taken->id = strdup(id);
-    snprintf(taken->version, sizeof taken->version, "%s", version);
-    snprintf(taken->sha256, sizeof taken->sha256, "%s", sha256);
-}
-
 static enum lf_status not_the_version(const char *id, struct lf_error *err)
 {
     return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
@@ -88,7 +59,7 @@ static enum lf_status copy_version(struct lf_folder *folder, const char *id, con
     if (!folder__is_version(folder, &info, version) || size != info.size)
         return not_the_version(id, err);
     if (to)
-        remember(folder, id, version, sha256);
+        folder__taken_add(folder, id, version, sha256);
     return LF_OK;
 }
 

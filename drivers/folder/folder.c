@@ -250,8 +250,7 @@ static void folder_close(void *device)
         return;
     folder_disconnect(folder);
     folder__forget(folder);
-    for (size_t i = 0; i < LF_TAKEN_MAX; i++)
-        folder__taken_free(&folder->taken[i]);
+    folder__taken_free(folder);
     free(folder);
 }
 

@@ -36,13 +36,19 @@ struct lf_entries {
 enum lf_way { LF_WAY_RENAME_NEW, LF_WAY_LINK, LF_WAY_RENAME };
 
 /* A result that was taken and perhaps archived; kept to compare it with what lies in the archive. */
-enum { LF_TAKEN_MAX = 64, LF_VERSION_TEXT = 80 };
+enum { LF_TAKEN_MAX = 500, LF_VERSION_TEXT = 80 };
 
 struct lf_taken {
-    char *id; /* owned; NULL: free */
-    char version[LF_VERSION_TEXT], sha256[65];
+    char *id; /* owned */
+    char version[LF_VERSION_TEXT];
+    char sha256[65];    /* of what was read; empty: not since the start, or too long ago */
     char *archived;     /* below the archive folder; owned; NULL: not archived yet */
     int64_t look_again; /* mono ms: when to look at it in the archive for the last time */
+};
+
+struct lf_taken_list {
+    struct lf_taken *items; /* oldest first */
+    size_t count, room;
 };
 
 struct lf_folder {
@@ -61,8 +67,7 @@ struct lf_folder {
     int64_t next_scan;
     bool scanned;  /* the first scan is over */
     bool overfull; /* a concern about too many files stands */
-    struct lf_taken taken[LF_TAKEN_MAX];
-    size_t taken_next;
+    struct lf_taken_list taken;
     const char *told_way; /* how it is known that a result is finished, as reported; NULL: not yet */
 };
 
@@ -123,14 +128,22 @@ void folder__version(const struct lf_folder *folder, const struct lf_file_info *
 bool folder__is_version(const struct lf_folder *folder, const struct lf_file_info *info, const char *version);
 enum lf_status folder__take(void *device, const char *id, const char *version, const struct lf_file *to,
                             int64_t max, struct lf_error *err);
-/* What was taken of this version; NULL: not since the start, or too long ago. */
-struct lf_taken *folder__taken(struct lf_folder *folder, const char *id, const char *version);
-void folder__taken_free(struct lf_taken *taken);
+
+/* taken.c: what was taken of this version; NULL: not since the start, or too long ago. */
+struct lf_taken *folder__taken(const struct lf_folder *folder, const char *id, const char *version);
+/* Adds one, in place of what is known of this version. If there are too many, the oldest leaves, and what it
+ * has in the archive is looked at right then. NULL: no memory. Borrowed until the next change. */
+struct lf_taken *folder__taken_add(struct lf_folder *folder, const char *id, const char *version,
+                                   const char *sha256);
+/* Looks once more at what was archived some time ago. */
+void folder__taken_check(struct lf_folder *folder);
+void folder__taken_free(struct lf_folder *folder); /* all */
+
 enum lf_status folder__archive(void *device, const char *id, const char *version, struct lf_error *err);
 /* Opens the archive folder; without `make` LF_NOT_FOUND while there is none. */
 enum lf_status folder__archive_open(const struct lf_folder *folder, bool make, struct lf_dir *dir,
                                     struct lf_error *err);
-/* Looks once more at what was archived some time ago. */
-void folder__archive_check(struct lf_folder *folder);
+/* Looks once more at what was archived: if it has grown, it is put back and a person is told. */
+void folder__archive_check(struct lf_folder *folder, const struct lf_taken *taken);
 
 #endif

@@ -370,7 +370,7 @@ enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err)
             qsort(now.items, now.count, sizeof *now.items, by_path);
         note_overfull(folder, now.count == ENTRIES_MAX);
         merge(folder, &now);
-        folder__archive_check(folder);
+        folder__taken_check(folder);
         if (folder->watching)
             wait_ms *= FOLDER_SCANS_SKIPPED;
         look(folder, &wait_ms);

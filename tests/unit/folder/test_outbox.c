@@ -175,6 +175,33 @@ static void written_after_archiving(void)
     bench_close(&bench);
 }
 
+// More results than are remembered within a minute: the first are looked at at once, and the last in time.
+static void many_are_archived(void)
+{
+    enum { BATCH = 60, BATCHES = 9 };
+    char name[32];
+    start((const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
+    int first = open_result("first.csv", "A1,1\n");
+    bench_listen_for(&bench, 1);
+    CHECK_INT(lf_driver_folder.archive(bench.device, "first.csv", bench.found[0].version, &err), LF_OK);
+    CHECK(write(first, "A2,2\n", 5) == 5);
+    close(first);
+    for (int batch = 0; batch < BATCHES; batch++) {
+        bench.found_count = 0;
+        for (int i = 0; i < BATCH; i++) {
+            snprintf(name, sizeof name, "r%d-%d.csv", batch, i);
+            bench_write(bench.outbox, name, "A1,1\n");
+        }
+        bench_listen_for(&bench, BATCH);
+        for (size_t i = 0; i < BATCH; i++)
+            CHECK_INT(lf_driver_folder.archive(bench.device, bench.found[i].id, bench.found[i].version, &err),
+                      LF_OK);
+    }
+    CHECK_STR(bench_text(bench.outbox, "first.csv"), "A1,1\nA2,2\n");
+    CHECK_HAS(bench_concern(&bench, "archived result first.csv"), "was put back");
+    bench_close(&bench);
+}
+
 // ---- names ----
 
 static const struct {
@@ -361,6 +388,7 @@ UNIT_TESTS(
     {"a watched file counts as written until its writer closes it", watched_writer},
     {"any number of folders can be watched", many_watches},
     {"what is written to an archived result comes back, and a person is told", written_after_archiving},
+    {"what is written to an archived result comes back although hundreds follow it", many_are_archived},
     UNIT_ROWS(names, odd_name), {"names that are too long are cut, and stay different", long_names_differ},
     {"temporary names are no results; a random one that stays is told", temporary_names},
     {"patterns ignore the case of letters", case_is_ignored},

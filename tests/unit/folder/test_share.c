@@ -280,6 +280,59 @@ static void rights_go(void)
     bench_close(&bench);
 }
 
+// ---- while it is archived to another file system ----
+
+static int writer = -1;
+
+static void opens_it(void)
+{
+    writer = open(in_outbox("plate.csv"), O_WRONLY | O_APPEND);
+}
+
+static const struct {
+    struct unit_row row;
+    void (*what)(void);
+    enum lf_status status;
+} changes[] = {
+    {{"a result that grows while it is copied to the archive stays, to be collected again"}, grows, LF_OK},
+    {{"a result that a program opens while it is copied to the archive stays until it is closed"},
+     opens_it,
+     LF_BUSY},
+};
+
+static void changed_while_archived(void)
+{
+    const typeof(*changes) *row = unit_row();
+    struct stat here, there;
+    char other[] = "/dev/shm/labferry-test-XXXXXX", command[80];
+    bool two = mkdtemp(other) && stat(other, &there) == 0 && stat(unit_folder(), &here) == 0
+               && here.st_dev != there.st_dev;
+    if (!two) {
+        printf("    (skipped: no second file system here)\n");
+        return;
+    }
+    start((const char *[]){"stable_for", "1s", "scan_interval", "100ms", "archive", other, NULL});
+    put("plate.csv", 'a', SIZE);
+    for (int i = 0; i < 4; i++)
+        UNIT_TIME_PASSES(1000), bench_listen(&bench, 0, &err);
+    bench_listen_for(&bench, 1);
+    meanwhile = row->what;
+    reading = true;
+    CHECK_INT(lf_driver_folder.archive(bench.device, "plate.csv", bench.found[0].version, &err), row->status);
+    reading = false;
+    CHECK(meanwhile == NULL);
+    CHECK(bench_exists(bench.outbox, "plate.csv"));
+    if (writer >= 0) {
+        close(writer);
+        writer = -1;
+        CHECK_INT(lf_driver_folder.archive(bench.device, "plate.csv", bench.found[0].version, &err), LF_OK);
+        CHECK(!bench_exists(bench.outbox, "plate.csv"));
+    }
+    bench_close(&bench);
+    snprintf(command, sizeof command, "rm -rf '%s'", other);
+    CHECK_INT(system(command), 0);
+}
+
 UNIT_TESTS("folder, as shares are",
            {"a result that changes while it is copied is not taken, and is found again",
             changed_while_copied},
@@ -288,4 +341,5 @@ UNIT_TESTS("folder, as shares are",
            {"ten thousand results at once are reported, each once", crowd, UNIT_SLOW},
            {"names of all kinds are carried, under a name that can be used everywhere", name_bombs},
            {"links, pipes and devices are neither results nor read", no_plain_files},
-           {"an outbox that becomes unreadable is a lost connection, and comes back", rights_go}, )
+           {"an outbox that becomes unreadable is a lost connection, and comes back", rights_go},
+           UNIT_ROWS(changes, changed_while_archived))
