@@ -8,6 +8,7 @@
 struct terms {
     struct lf_load *load;
     struct lf_texts takes, needs, gives;
+    struct lf_texts always; /* gives, whatever the instrument answers */
     bool unknown;
 };
 
@@ -29,8 +30,9 @@ static void takes(void *context, const char *input, bool needed)
 static void gives(void *context, const char *value, bool always)
 {
     struct terms *terms = context;
-    (void)always;
     add(terms, &terms->gives, value);
+    if (always)
+        add(terms, &terms->always, value);
 }
 
 static void unknown(void *context)
@@ -82,6 +84,21 @@ static void check_inputs(struct lf_load *load, const config_setting_t *group, co
                 where, route->procedure, terms->needs.items[i]);
 }
 
+/* A task is not completed without a value that its route names. */
+static void warn_sometimes(struct lf_load *load, const config_setting_t *outputs, const char *where,
+                           const struct lf_config_route *route, const struct terms *terms)
+{
+    for (size_t i = 0; i < route->output_count; i++) {
+        const char *name = route->outputs[i].name;
+        if (lf_texts_have(&terms->gives, name) && !lf_texts_have(&terms->always, name))
+            config__load_warning(
+                load, config_setting_get_member(outputs, name),
+                "%s: \"outputs\": the procedure \"%s\" does not always give \"%.80s\"; a task that "
+                "ends without it is held for a person. Map only values that always come",
+                where, route->procedure, name);
+    }
+}
+
 static void check_outputs(struct lf_load *load, const config_setting_t *group, const char *where,
                           const struct lf_config_route *route, const struct terms *terms)
 {
@@ -95,6 +112,8 @@ static void check_outputs(struct lf_load *load, const config_setting_t *group, c
             "of the values; remove one of the two",
             where);
     check_map(load, outputs, where, route->outputs, route->output_count, &terms->gives, "value");
+    if (route->report != LF_REPORT_FILE)
+        warn_sometimes(load, outputs, where, route, terms);
 }
 
 /* Two values for one field: only one of them would arrive. */

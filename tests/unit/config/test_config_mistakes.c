@@ -448,6 +448,17 @@ static void names_of_the_procedure(void)
             5, "\"outputs\" has no effect with report = \"file\"");
 }
 
+static void a_value_that_may_not_come(void)
+{
+    CHECK(!case_refused(HEAD INSTRUMENTS ROUTE("outputs = { weight = \"Mass\"; };")));
+    CHECK_INT(case_report.count, 0);
+    CHECK(!case_refused(HEAD INSTRUMENTS ROUTE("outputs = { weight = \"Mass\";\n unit = \"Unit\"; };")));
+    NEED(case_report.count == 1);
+    CHECK_INT(case_report.problems[0].severity, LF_CONFIG_WARNING);
+    CHECK_INT(case_report.problems[0].line, 6);
+    CHECK_HAS(case_report.problems[0].text, "does not always give \"unit\"");
+}
+
 static void a_silent_driver(void)
 {
     CHECK(!case_refused(
@@ -519,5 +530,6 @@ UNIT_TESTS(
     {"an input or output that the procedure does not have is refused with those it has",
      names_of_the_procedure},
     {"a driver that does not describe its procedures is believed", a_silent_driver},
+    {"a value that a procedure does not always give is warned of", a_value_that_may_not_come},
     {"a path that starts with the event's resource is refused, with the one that is right", paths},
     {"a report as a file needs a run and a collect rule", reports}, )
