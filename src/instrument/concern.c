@@ -4,20 +4,31 @@
 #include "base/log.h"
 
 #include <stdio.h>
-#include <string.h>
 
-enum { FLOOD_MS = 1000 };
+enum { MINUTE_MS = 60 * 1000, A_MINUTE_MAX = 60 };
 
-/* A line that floods its host would write to the disk for each of its lines. */
-static bool is_flood(struct lf_instrument *instrument, const char *about)
+/* What has happened is written to the disk each time, and a line can flood its host, under one name or many.
+ */
+static bool is_flood(struct lf_instrument *instrument)
 {
     int64_t now = lf_clock_mono_ms();
-    if (!strncmp(instrument->concern, about, sizeof instrument->concern - 1)
-        && now - instrument->concern_mono < FLOOD_MS)
-        return true;
-    snprintf(instrument->concern, sizeof instrument->concern, "%s", about);
-    instrument->concern_mono = now;
-    return false;
+    if (!instrument->concerns || now - instrument->concerns_mono >= MINUTE_MS) {
+        instrument->concerns_mono = now;
+        instrument->concerns = 0;
+    }
+    return ++instrument->concerns > A_MINUTE_MAX;
+}
+
+static void note_flood(const struct lf_instrument *instrument, const char *text)
+{
+    char more[LF_ERROR_TEXT];
+    if (instrument->concerns != A_MINUTE_MAX + 1) /* once in that minute */
+        return;
+    snprintf(more, sizeof more,
+             "it reported more than %d things within a minute, and the rest of that minute is "
+             "not noted; the first of the rest: %.300s",
+             A_MINUTE_MAX, text);
+    instrument__note(instrument, "too many reports", false, more, "look at the instrument and at its line");
 }
 
 void instrument__note(const struct lf_instrument *instrument, const char *about, bool stands,
@@ -41,9 +52,11 @@ void instrument__note(const struct lf_instrument *instrument, const char *about,
 void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo)
 {
     struct lf_instrument *instrument = self;
-    if (text && !stands && is_flood(instrument, about))
-        return;
+    bool flood = text && !stands && is_flood(instrument);
     instrument__leave(instrument);
-    instrument__note(instrument, about, stands, text, todo);
+    if (flood)
+        note_flood(instrument, text);
+    else
+        instrument__note(instrument, about, stands, text, todo);
     instrument__enter(instrument);
 }

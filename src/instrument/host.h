@@ -28,9 +28,9 @@ struct lf_instrument {
     struct lf_host host; /* what the device sees of us */
     struct lf_transfer *transfer;
     void *device;
-    struct lf_journal *journal;         /* NULL: none */
-    char concern[LF_CONCERN_ABOUT_MAX]; /* bench only: the newest that has happened, and when it was noted */
-    int64_t concern_mono;
+    struct lf_journal *journal; /* NULL: none */
+    int concerns;               /* bench only: how many have happened within a minute that began then */
+    int64_t concerns_mono;
     struct lf_wake wake;     /* something changed: listen must return */
     struct lf_cancel cancel; /* what runs must end */
     struct lf_thread thread;

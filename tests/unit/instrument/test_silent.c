@@ -4,6 +4,8 @@
 #include "fake_device.h"
 #include "instrument/host.h"
 
+#include <string.h>
+
 static int64_t stuck_ms; /* as the hook saw it */
 
 static void changed(void *context, struct lf_instrument *instrument)
@@ -74,6 +76,46 @@ static void told_until_it_answers(void)
     fake_devices_free();
 }
 
+static int64_t writes;
+static bool flood_told;
+
+static void count_times(void *context, const struct lf_concern *concern)
+{
+    (void)context;
+    writes += concern->times;
+    flood_told = flood_told || strstr(concern->text, "more than 60 things within a minute") != NULL;
+}
+
+static int64_t written(struct lf_journal *journal)
+{
+    writes = 0;
+    NEED(lf_journal_concern_list(journal, count_times, NULL, UNIT_ERROR) == LF_OK);
+    return writes;
+}
+
+/* Each report is a commit, and the names of what comes over a bad line are many. */
+static void floods(void)
+{
+    struct lf_journal *journal = core_journal();
+    struct lf_instrument *instrument = open_with(journal);
+    const struct lf_host *host = &instrument->host;
+    UNIT_TIME_PASSES(0);
+    get_stuck(instrument);
+    for (int i = 0; i < 500; i++)
+        host->concern(host->self, i % 2 ? "line a" : "line b", false, "is odd", "look");
+    CHECK_INT(written(journal), 61);
+    CHECK(flood_told);
+    host->concern(host->self, "result x", true, "is a state", "look"); /* it is never left out */
+    CHECK_INT(written(journal), 62);
+    UNIT_TIME_PASSES(60000);
+    host->concern(host->self, "line a", false, "is odd", "look");
+    CHECK_INT(written(journal), 63);
+    instrument__leave(instrument);
+    lf_instrument_close(instrument);
+    lf_journal_close(journal);
+    fake_devices_free();
+}
+
 static void without_a_journal(void)
 {
     struct lf_instrument *instrument = open_with(NULL);
@@ -88,4 +130,5 @@ static void without_a_journal(void)
 UNIT_TESTS("instrument, silence",
            {"what the driver has the host do takes none of the instrument's time", what_the_host_does},
            {"a person is told until the instrument answers again", told_until_it_answers},
+           {"an instrument that reports without end is noted sixty times a minute, and that is told", floods},
            {"without a journal the state alone shows it", without_a_journal}, )
