@@ -323,7 +323,9 @@ enum lf_status line__procedure_finish(struct lf_line_dialogue *dialogue,
 }
 
 /* The end of a procedure that has begun. Tells in the error what was done or not. Whatever the procedure did,
- * what a failed row was to end may still run: an unknown outcome, so that nothing else begins meanwhile. */
+ * what a failed row was to end may still run: an unknown outcome, so that nothing else begins meanwhile. If
+ * the connection was lost nothing begins either, and the next one begins with these rows: a procedure that
+ * can be repeated is repeated then. */
 static enum lf_status end_in_any_case(const struct procedure_run *run, enum lf_status status,
                                       bool *unfinished, struct lf_error *err)
 {
@@ -334,6 +336,8 @@ static enum lf_status end_in_any_case(const struct procedure_run *run, enum lf_s
                    ? LF_OK
                    : lf_error_prefix(err, "ended with '%s'", run->procedure->finals[0].command->name);
     *unfinished = true;
+    if (status != LF_OK && err->class == LF_TRANSIENT && late.status == LF_DISCONNECTED)
+        return lf_error_prefix(err, "'%.60s' comes as soon as it is connected again", failed->name);
     struct lf_error first = *err;
     return lf_fail(
         err, status == LF_OK ? late.status : status, LF_UNKNOWN_OUTCOME,

@@ -179,8 +179,28 @@ static void operators_runs(void)
     lf_journal_close(journal);
 }
 
+/* Jobs were pruned, so an instrument that was ever connected may have a sample; a new one has none. */
+static void samples_may_lie_there(void)
+{
+    static const struct {
+        const char *instrument;
+        bool sampled;
+    } now[] = {{"balance", true}, {"old-balance", true}, {"robot", false}};
+    struct lf_journal *journal = old_journal(
+        "INSERT INTO small (name, value) VALUES ('met.old-balance', 'yes')");
+    for (size_t i = 0; i < sizeof now / sizeof *now; i++) {
+        char room[LF_PAUSED_NAME], *known = NULL;
+        NEED(lf_journal_get(journal, lf_journal_sampled(now[i].instrument, room), &known, UNIT_ERROR)
+             == LF_OK);
+        CHECK_INT(known != NULL, now[i].sampled);
+        free(known);
+    }
+    lf_journal_close(journal);
+}
+
 UNIT_TESTS("migration",
            {"the keys of a journal of version 3 are rewritten as this version spells them",
             keys_are_rewritten},
            {"an event that is sent again after the upgrade makes no second job", no_second_job},
-           {"an operator's run from an older journal goes on as a procedure job", operators_runs}, )
+           {"an operator's run from an older journal goes on as a procedure job", operators_runs},
+           {"on instruments of an older journal a sample may lie", samples_may_lie_there}, )

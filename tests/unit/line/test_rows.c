@@ -194,6 +194,16 @@ static void not_stopped_after_failure(void)
     CHECK_INT(talk.peer.done, 3);
 }
 
+/* Nothing else begins meanwhile, and the next connection begins with what ends it. */
+static void not_stopped_before_reconnection(void)
+{
+    TALK(PUMP "[procedure p]\ndo = state\nfinally = stop\n", {E("ST\r"), .hang_up = true});
+    CHECK_INT(run(&talk, "p"), LF_DISCONNECTED);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    CHECK_HAS(talk.err.text, "'stop' comes as soon as it is connected again");
+    end(&talk);
+}
+
 /* Nothing was sent, so there is nothing to end. */
 static void bad_inputs_stop_nothing(void)
 {
@@ -220,4 +230,6 @@ UNIT_TESTS("rows of procedures",
            {"a procedure that could not be ended is no success", not_stopped_after_success},
            {"a row that fails at the end holds the instrument, whatever failed before",
             not_stopped_after_failure},
+           {"a procedure that can be repeated is repeated after a lost connection, not held",
+            not_stopped_before_reconnection},
            {"a procedure that sent nothing ends nothing", bad_inputs_stop_nothing})
