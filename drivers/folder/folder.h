@@ -143,7 +143,7 @@ enum lf_status folder__archive(void *device, const char *id, const char *version
 /* Opens the archive folder; without `make` LF_NOT_FOUND while there is none. */
 enum lf_status folder__archive_open(const struct lf_folder *folder, bool make, struct lf_dir *dir,
                                     struct lf_error *err);
-/* Looks once more at what was archived: if it has grown, it is put back and a person is told. */
+/* Looks once more at what was archived: if it has grown, it is put back, with a concern. */
 void folder__archive_check(struct lf_folder *folder, const struct lf_taken *taken);
 
 #endif

@@ -136,7 +136,7 @@ class Probe:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self):
-        """Stops the link in good order. Returns the exit status."""
+        """Shuts the link down cleanly. Returns the exit status."""
         self.say("close")
         return self.process.wait(PATIENCE_S)
 

@@ -30,12 +30,12 @@ class Neighbours(WithLab):
         self.assertEqual([entry["route"] for entry in tasks], ["weigh"])
         self.retain({"tasks": [{"route": "their-own", "digest": "0" * 64}]})
         self.retain({"tasks": [{"route": "weigh-too", "digest": tasks[0]["digest"]}]})
-        need = lab.until("it is told", self.needs)[0]
+        need = lab.until("it is in needs", self.needs)[0]
         self.assertIn('by the route "weigh" (there "weigh-too")', need["what"])
         self.assertIn("select its own tasks", need["do"])
         lab.stop("agent", seconds=60)
         lab.start_agent()
-        lab.until("it is told again after a restart", self.needs)
+        lab.until("it is in needs again after a restart", self.needs)
         self.retain(None)
         lab.until("it is over", lambda: not self.needs())
         self.retain("no list")

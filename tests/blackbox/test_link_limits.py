@@ -165,7 +165,7 @@ class Forbidden(LimitsTest):
         broker.forbidden_filters.add("lab/events/#")
         probe = self.probe(broker.port, "filter=lab/more/#")
         probe.next("concern", about="subscribe to lab/events/#")
-        # the probe remembers nothing: as after a restart, it is told
+        # the probe remembers nothing: as after a restart, it reports
         second = self.probe(broker.port, "filter=lab/more/#", "given_up=subscribe to lab/events/#")
         second.next("online")
         second.error("refuses the subscription to lab/events/#: it ended the session over it")

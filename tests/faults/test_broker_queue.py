@@ -76,7 +76,7 @@ class Queue(WithLab):
         lab.wait_job("task", count=len(tasks))
         self.assertEqual([(lab.task_status(task), len(lab.outputs(task))) for task in tasks], [("COMPLETED", 1)] * len(tasks))
         self.assertEqual(lab.ask("status")["link"]["reconnects"], 0)
-        lab.until("a person is told", lambda: any("MQTT did not bring" in need["what"] for need in lab.ask("status")["needs"]))
+        lab.until("it is in needs", lambda: any("MQTT did not bring" in need["what"] for need in lab.ask("status")["needs"]))
         self.assertGreaterEqual(lab.ask("status")["poll"]["missed"], len(tasks) - 3)
 
 

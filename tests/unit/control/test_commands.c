@@ -575,7 +575,7 @@ UNIT_TESTS(
     {"a response topic that cannot be used, or that has another meaning, is refused", bad_ways_back},
     {"a response topic may be one for replies, or of the client itself", good_ways_back},
     {"a command that arrives too late fails as expired and is not performed", too_late},
-    {"a retained command is ignored, and people are told", lying_about},
+    {"a retained command is ignored, with a concern", lying_about},
     {"an empty message, which removes a retained one, is no command", removed},
     {"after a crash, interrupted actions have an unknown outcome, reading verbs are repeated, and accepted ones "
      "are performed in order",

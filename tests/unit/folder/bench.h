@@ -56,7 +56,7 @@ void bench_after(struct bench *bench, int64_t ms, size_t count);
 const struct bench_finding *bench_found(const struct bench *bench,
                                         const char *id); // the last one; NULL if none
 
-// What a person is told about it now; "" if nothing.
+// The text of the concern about it now; "" if there is none.
 const char *bench_concern(const struct bench *bench, const char *about);
 
 // Path of a name in the outbox. Valid until the next call.

@@ -127,8 +127,10 @@ static void without_a_journal(void)
     fake_devices_free();
 }
 
-UNIT_TESTS("instrument, silence",
-           {"what the driver has the host do takes none of the instrument's time", what_the_host_does},
-           {"a person is told until the instrument answers again", told_until_it_answers},
-           {"an instrument that reports without end is noted sixty times a minute, and that is told", floods},
-           {"without a journal the state alone shows it", without_a_journal}, )
+UNIT_TESTS(
+    "instrument, silence",
+    {"what the driver has the host do takes none of the instrument's time", what_the_host_does},
+    {"a concern stands until the instrument answers again", told_until_it_answers},
+    {"of an instrument that reports without end sixty reports a minute are kept, and a concern says so",
+     floods},
+    {"without a journal the state alone shows it", without_a_journal}, )

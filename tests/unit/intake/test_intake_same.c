@@ -157,7 +157,7 @@ static void thin_and_whole(void)
     close_all();
 }
 
-/* A job found that its event said something else than Benchling: the job of the genuine event takes its
+/* A job found that its event contradicted Benchling: the job of the genuine event takes its
  * place. */
 static void disowned(void)
 {

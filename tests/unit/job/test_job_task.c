@@ -372,7 +372,7 @@ UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks), UNIT_ROWS(foreign, out
            {"a task that somebody else has claimed in the meantime is left alone", somebody_was_faster},
            {"if the answer to the report is lost and other values are there, a person decides",
             report_answer_lost_and_changed},
-           {"a task that does not match its route in Benchling is left alone, and a person is told",
+           {"a task that does not match its route in Benchling is left alone, with a concern",
             not_as_the_event_said},
            {"a claimed task that expires is not left in progress", expired_in_progress},
            {"an action with an unknown outcome continues with the values that a person gives",

@@ -46,7 +46,7 @@ static void break_after(int calls, bool onwards)
     has_failed = false;
 }
 
-static void mend(void)
+static void repair(void)
 {
     break_after(-1, false);
 }
@@ -164,7 +164,7 @@ static void make_model(void)
     struct lf_journal *journal;
     snprintf(model, sizeof model, "%s/model.db", unit_folder());
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    mend();
+    repair();
     NEED(lf_journal_open(model, &journal, UNIT_ERROR) == LF_OK);
     NEED(add_event(journal, "evt_1", LF_FATE_JOB, UNIT_ERROR) == LF_OK);
     NEED(add_event(journal, "evt_2", LF_FATE_REREAD, UNIT_ERROR) == LF_OK);
@@ -418,7 +418,7 @@ static void broken_call(size_t i, bool onwards)
         break_after(good, onwards);
         enum lf_status status = calls[i].run(journal, &err);
         bool broke = has_failed;
-        mend();
+        repair();
         if (broke) {
             snprintf(told, sizeof told, "%s, statement call %d: %s", calls[i].name, good + 1,
                      status == LF_IO && err.class == LF_TRANSIENT ? "told"
@@ -470,7 +470,7 @@ static void opening(void)
             break_after(good, false);
             enum lf_status status = lf_journal_open(path, &journal, &err);
             bool broke = has_failed;
-            mend();
+            repair();
             spared += broke && status == LF_OK;
             NEED(broke || status == LF_OK);
             if (status != LF_OK) {
@@ -497,7 +497,7 @@ static void without_status(void)
         CHECK(lf_journal_parcel_knows(journal, "1.csv"));
         CHECK(lf_journal_parcel_knows(
             journal, "unknown.csv")); /* a spool file is swept only if surely nobody needs it */
-        mend();
+        repair();
         CHECK(!lf_journal_parcel_knows(journal, "unknown.csv"));
     }
     lf_journal_close(journal);
@@ -519,7 +519,7 @@ static void no_counts(void)
         int64_t job = lf_journal_finding_job(journal, "reader", "k1", "1");
         break_after(good, true);
         lf_journal_use(journal, &use);
-        mend();
+        repair();
         CHECK(jobs == NULL && events == NULL);
         CHECK_INT(commands, -1);
         CHECK_INT(job, 0);
@@ -589,7 +589,7 @@ static void looked_at(void)
         status = lf_journal_export_file(path, out, &done, UNIT_ERROR);
         CHECK_INT(status == LF_OK && done.gaps == 0, !has_failed);
         broke = broke || has_failed;
-        mend();
+        repair();
         fclose(out);
     }
     CHECK(!broke);

@@ -206,7 +206,7 @@ static void print_key(void)
     end(&d);
 }
 
-/* ---- what people are told ---- */
+/* ---- concerns ---- */
 
 static void lines_that_nothing_matches(void)
 {
@@ -223,7 +223,7 @@ static void lines_that_nothing_matches(void)
     end(&d);
 }
 
-/* The first lines are told at once, the rest every few seconds: a million lines are no million writes. */
+/* The first lines are reported at once, the rest every few seconds: a million lines are no million writes. */
 static void chatter(void)
 {
     static char flood[1000 * 6];

@@ -1,4 +1,5 @@
-/* What people are told: an instrument that answers something else, reports, lines that nothing matches. */
+/* Concerns of the line driver: an instrument that answers something else, reports, lines that nothing
+ * matches. */
 #include "drivers/line/show.h"
 
 #include "talk.h"

@@ -104,7 +104,7 @@ static void misreads_count_over_connections(void)
          {E("?\r"), R("idle\r")}, {E("ST\r"), R("what\r")});
     say(&talk, "state");
     CHECK_INT(talk.err.status, LF_DISCONNECTED); /* it did not get back in step to ask again */
-    talk.dialogue.doubt = false;                 /* the host has connected anew */
+    talk.dialogue.doubt = false;                 /* the host has connected again */
     say(&talk, "state");
     CHECK_INT(talk.err.class, LF_NEEDS_PERSON);
     CHECK_HAS(talk.err.text, "'what'");
