@@ -88,8 +88,8 @@ static void need_sample(void *list, const struct lf_job *job)
     snprintf(why, sizeof why, "a person must put it on %.80s", job->instrument);
     snprintf(
         todo, sizeof todo,
-        "labferry job %lld names the sample. If the task does not begin once it is there, labferry start "
-        "%lld; or labferry cancel %lld",
+        "labferry job %lld names the task and its inputs. If it does not begin once the sample is there, labferry "
+        "start %lld; or labferry cancel %lld",
         (long long)job->id, (long long)job->id, (long long)job->id);
     need_job(list, job, "waits for its sample", why, todo, lf_job_int(job, LF_JOB_SAMPLE_SINCE, 0));
 }

@@ -120,9 +120,21 @@ static enum lf_status set_paused(struct lf_context *context, struct lf_instrumen
     return LF_OK;
 }
 
-/* One by its name, or "all". */
-static enum lf_status pause_named(struct lf_context *context, const char *name, const char *why, cJSON **list,
-                                  struct lf_error *err)
+static bool is_paused(struct lf_context *context, const struct lf_instrument *instrument)
+{
+    char name[LF_PAUSED_NAME], *why = NULL;
+    struct lf_error ignored;
+    bool paused = lf_journal_get(context->journal, lf_journal_paused(lf_instrument_name(instrument), name),
+                                 &why, &ignored)
+                      == LF_OK
+                  && why;
+    free(why);
+    return paused;
+}
+
+/* One by its name, or "all". keep: one that is paused already keeps its reason. */
+static enum lf_status pause_named(struct lf_context *context, const char *name, const char *why, bool keep,
+                                  cJSON **list, struct lf_error *err)
 {
     struct lf_instrument *only = NULL;
     enum lf_status status = strcmp(name, "all") != 0 ? control__find_instrument(context, name, &only, err)
@@ -131,8 +143,10 @@ static enum lf_status pause_named(struct lf_context *context, const char *name, 
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
         if (only && only != instrument)
             continue;
-        status = set_paused(context, instrument, why, err);
-        lf_json_add(list, lf_instrument_info(instrument, why ? why : ""));
+        bool kept = keep && is_paused(context, instrument);
+        if (!kept)
+            status = set_paused(context, instrument, why, err);
+        lf_json_add(list, lf_instrument_info(instrument, kept ? NULL : why ? why : ""));
     }
     return status;
 }
@@ -141,14 +155,15 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_ve
                                   const char *why, cJSON **result, struct lf_error *err)
 {
     const cJSON *given = lf_json_at(request->args, "instrument"), *name;
+    bool keep = why && !arg_text(request, "why");
     enum lf_status status = LF_OK;
     cJSON *list = cJSON_CreateArray();
     if (!cJSON_IsArray(given))
-        status = pause_named(context, cJSON_GetStringValue(given), why, &list, err);
+        status = pause_named(context, cJSON_GetStringValue(given), why, keep, &list, err);
     else
         cJSON_ArrayForEach (name, given)
             if (status == LF_OK)
-                status = pause_named(context, name->valuestring, why, &list, err);
+                status = pause_named(context, name->valuestring, why, keep, &list, err);
     return control__answer_list(status, list, result, err);
 }
 

@@ -284,11 +284,12 @@ static void pause_outlives_a_restart(void)
     cJSON *list = perform(&ground, "pause", "{\"instrument\": \"all\", \"why\": \"cleaning\"}", LF_OK, NULL);
     CHECK(lf_json_bool(cJSON_GetArrayItem(list, 0), "paused", false));
     cJSON_Delete(list);
+    cJSON_Delete(perform(&ground, "pause", "{\"instrument\": \"balance-1\"}", LF_OK, NULL));
     ground_close(&ground);
     ground_open(&ground);
     char *why;
     NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &why, UNIT_ERROR) == LF_OK);
-    CHECK_HAS(why, "cleaning");
+    CHECK_HAS(why, "cleaning"); /* a pause without a reason does not take it away */
     CHECK_HAS(why, "cli:test");
     free(why);
     cJSON_Delete(perform(&ground, "resume", "{\"instrument\": \"balance-1\"}", LF_OK, NULL));
