@@ -17,6 +17,9 @@
 
 enum {
     TOGETHER = 4,
+    LARGE = 4096,       // allocations; mostly those of opening a journal, which many tests do
+    SOON_MS = 3000,     // to wait in a run; the one that counts has all the time of an ordinary one
+    FAILED_MS = 200,    // once a check has failed: what follows will hardly happen
     SHOWN_FAILURES = 5, // of one test; the rest is counted
     SHOWN_BYTES = 6000,
     THREADS_END_MS = 3000, // a thread that hangs does not end
@@ -56,6 +59,12 @@ void torture_need(void)
     if (__lsan_do_leak_check)
         __lsan_do_leak_check();
     _exit(0);
+}
+
+void torture_failed(void)
+{
+    if (child != NULL)
+        unit_soon_ms = FAILED_MS;
 }
 
 static bool before_failed; // an allocation failed in the turn before
@@ -102,6 +111,7 @@ static void start(struct slot *slot, const struct torture *torture, const struct
     dup2(fileno(slot->output), STDOUT_FILENO);
     dup2(fileno(slot->output), STDERR_FILENO);
     child = slot->told;
+    unit_soon_ms = SOON_MS;
     failing_start(nth, onwards);
     torture->run(test);
     tell();
@@ -197,12 +207,17 @@ static uint64_t count_allocations(const struct torture *torture, const struct un
     return count;
 }
 
-// The point after nth. Points do not depend on how many allocations there are or how fast this machine is:
-// the same ones are chosen everywhere.
-static uint64_t next_point(uint64_t nth, enum torture_points points)
+// Of a large test `some` takes one of the points 1, 16, 256, 4096; the tests of a program take turns.
+static uint64_t first_point(const struct torture *torture, const struct unit_test *test, bool one)
+{
+    return one ? UINT64_C(1) << 4 * ((test - torture->tests) % 4) : 1;
+}
+
+// The point after nth. Points do not depend on how fast this machine is: the same ones are chosen everywhere.
+static uint64_t next_point(uint64_t nth, enum torture_points points, bool one)
 {
     switch (points) {
-    case TORTURE_SOME: return nth * 16;
+    case TORTURE_SOME: return one ? UINT64_MAX : nth * 16;
     case TORTURE_MANY: return nth + 1 + nth / 12;
     default: return nth + 1;
     }
@@ -219,8 +234,9 @@ static void torture_test(const struct torture *torture, const struct unit_test *
     }
     uint64_t bad = 0, running = 0, runs_before = runs;
     uint64_t total = count_allocations(torture, test);
-    bool onwards = false;
-    for (uint64_t nth = 1; nth <= total; onwards = !onwards) {
+    bool one = points == TORTURE_SOME && total > LARGE;
+    bool onwards = one && (test - torture->tests) / 4 % 2 != 0;
+    for (uint64_t nth = first_point(torture, test, one); nth <= total; onwards = !onwards) {
         if (running == TOGETHER) {
             bad += !reap(torture, test, bad < SHOWN_FAILURES);
             running--;
@@ -228,7 +244,7 @@ static void torture_test(const struct torture *torture, const struct unit_test *
         start(free_slot(), torture, test, nth, onwards);
         running++;
         if (onwards || points == TORTURE_SOME) // there, the two ways take turns
-            nth = next_point(nth, points);
+            nth = next_point(nth, points, one);
     }
     for (; running > 0; running--)
         bad += !reap(torture, test, bad < SHOWN_FAILURES);
@@ -271,6 +287,7 @@ int torture_once(const struct torture *torture, const char *which)
     for (size_t i = 0; i < torture->count; i++) {
         if (promises(&torture->tests[i], torture->words)) {
             child = &told;
+            unit_soon_ms = SOON_MS;
             failing_start(nth, *end == '+');
             torture->run(&torture->tests[i]);
             tell();

@@ -16,8 +16,8 @@ struct torture {
     const char *program;
 };
 
-// Which allocations fail: the 1st, 16th, 256th ... of each test that is not slow; some fifty of each
-// thousand of every test; or each one.
+// Which allocations fail: the 1st, 16th, 256th ... of each test that is not slow, and of a large test only
+// one of these; some fifty of each thousand of every test; or each one.
 enum torture_points { TORTURE_SOME, TORTURE_MANY, TORTURE_ALL };
 
 // Prints as ordinary runs do. Returns an exit status.
@@ -29,5 +29,8 @@ int torture_once(const struct torture *torture, const char *which);
 // A NEED that does not hold: ends a run while what the test holds is still on its stack, and so is not a
 // leak. Returns if no allocation is failing.
 void torture_need(void);
+
+// A check that does not hold.
+void torture_failed(void);
 
 #endif

@@ -22,8 +22,6 @@ enum {
     MAX_LIMIT_S = 3600,
     MESSAGE_SIZE = 2048,
     SHOWN_BYTES = 240,
-    TORTURE_SOON_MS = 3000,
-    TORTURE_FAILED_MS = 200,
     SOURCE_PATHS = 8,
 };
 
@@ -242,7 +240,6 @@ static int run_torture(int argc, char **argv, const struct unit_test *tests, siz
     struct torture it = {run_one, tests, count, argc == 4 ? argv[3] : NULL, argv[0]};
     if (argc < 3 || argc > 4)
         return usage(argv[0]);
-    unit_soon_ms = TORTURE_SOON_MS;
     if (!strcmp(argv[1], "--fail"))
         return torture_once(&it, argv[2]);
     static const char *const names[] = {"some", "many", "all"};
@@ -280,8 +277,8 @@ void unit_need(bool holds, const char *condition, const char *file, unsigned lin
 
 static bool report(bool holds, const char *message, const char *file, unsigned line)
 {
-    if (!holds && unit_soon_ms == TORTURE_SOON_MS) // what follows will hardly happen
-        unit_soon_ms = TORTURE_FAILED_MS;
+    if (!holds)
+        torture_failed();
     CU_assertImplementation(holds, line, message, file, "", CU_FALSE);
     return holds;
 }
