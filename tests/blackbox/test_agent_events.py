@@ -125,10 +125,9 @@ class FirstStart(WithLab):
         for folder in ("worklists", "results"):
             (lab.home / "hamilton" / folder).mkdir(parents=True)
         self.result("old")
-        lab.write_config(config(match=BY_NAME, instruments=(HAMILTON,), routes=(WORKLISTS,),
-                                agent=f'first_start = "{how}";' if how else ""))
+        lab.write_config(config(match=BY_NAME, instruments=(HAMILTON,), routes=(WORKLISTS,), first_start=how))
         lab.start_agent()
-        lab.until("it is connected", lambda: lab.ask("instruments")[0]["state"] == "idle")
+        lab.until("it has looked", lambda: lab.jobs() or any("left alone" in need["what"] for need in lab.ask("status")["needs"]))
         return self.result("new")
 
     def result(self, name):

@@ -28,7 +28,7 @@ class Killed(Exactly):
         self.assertEqual((lab.home / "state/journal.db.lock").read_bytes(), before)
 
     def test_kill(self):
-        """killed at any moment and started again, it does everything exactly once"""
+        """killed at any moment and started again, it does everything exactly once, or asks whether it was done"""
         self.kill(KILLS // 2, SEED)
 
     def test_kill_further(self):
@@ -47,8 +47,15 @@ class Killed(Exactly):
             lab.stop("agent", signal.SIGKILL)
             lab.start_agent(wait=number % 3 == 0)
         lab.until("the agent answers", lambda: lab.alive("agent") and lab.online())
-        self.finished(kills, kills)
+        self.finished(kills, kills, person=self.look_at_the_instrument)
         self.exactly_one(files, tasks)
+
+    def look_at_the_instrument(self):
+        """Killed just after the worklist had appeared, which was taken at once, the agent asks."""
+        started = {run["worklist"] for run in self.lab.hamilton_state()["runs"]}
+        for job in self.lab.jobs(state="held"):
+            self.assertEqual((job["kind"], job["class"]), ("deliver", "unknown outcome"))
+            self.lab.ask("confirm" if job["what"] in started else "retry", job=job["id"])
 
     def test_terminated(self):
         """stopped cleanly in the middle of its work, it resumes where it was"""

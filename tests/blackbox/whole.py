@@ -59,13 +59,16 @@ BY_HAND = """\
 
 
 def config(match='"last-job"', hamilton="", procedure="weigh", weigh="", on='"workflowTask.created"', routes=(WORKLISTS, WEIGH),
-           instruments=(HAMILTON, BALANCE), agent="", cloud="", link="broker = \"mqtt://127.0.0.1:%(broker_port)d\";"):
-    """The text of a configuration; what a test is about is put in."""
+           instruments=(HAMILTON, BALANCE), agent="", first_start="take", cloud="", link="broker = \"mqtt://127.0.0.1:%(broker_port)d\";"):
+    """The text of a configuration; what a test is about is put in. A test may write a result before the agent has looked at the
+    outbox for the first time, so first_start is not the default (None)."""
     def fill(text):
         for name, value in (("match", match), ("hamilton", hamilton), ("procedure", procedure), ("weigh", weigh),
                             ("on", on)):
             text = text.replace("{" + name + "}", value)
         return text
+    if first_start:
+        agent += f'first_start = "{first_start}";'
     return "\n".join([
         'agent = { name = "%(agent)s"; site = "%(site)s"; state_dir = "%(home)s/state"; socket = "%(home)s/control.sock";',
         '    disk_reserve = "1MB"; log_level = "debug"; log_format = "text"; ' + agent + " };",
@@ -318,10 +321,12 @@ class Exactly(WithLab):
         self.assertEqual((counts["started"], counts["repeated"], counts["broken"]), (len(files), 0, 0))
         self.assertEqual(len(lab.jobs(state="held")), 0, lab.story())
 
-    def finished(self, files, tasks, seconds=120):
+    def finished(self, files, tasks, seconds=120, person=lambda: None):
+        """`person` is called again and again, and may answer."""
         lab = self.lab
 
         def over():
+            person()
             jobs = [job for job in lab.jobs()]
             done = {kind: len([job for job in jobs if job["kind"] == kind and job["state"] == "done"])
                     for kind in ("deliver", "collect", "task")}
