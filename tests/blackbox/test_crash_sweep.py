@@ -27,12 +27,12 @@ class CrashSweep(unittest.TestCase):
         self.assertEqual((lost, repeated, wrong), (0, 0, 0))
 
     def test_killed(self):
-        """Killed at every 20th of its calls and started again, the agent loses nothing and does nothing twice."""
-        self.good(40, "--every", "20")
+        """Killed at every 50th of its calls and started again, the agent loses nothing and does nothing twice."""
+        self.good(16, "--every", "50")
 
     def test_power_cut(self):
-        """After a power cut at every 40th of its calls, the agent loses nothing and does nothing twice."""
-        self.good(20, "--every", "40", "--power-cut")
+        """After a power cut at every 100th of its calls, the agent loses nothing and does nothing twice."""
+        self.good(8, "--every", "100", "--power-cut")
 
     def test_killed_around_an_action(self):
         """Killed at each call on the serial line, the agent holds the job in doubt and never tares twice."""
