@@ -71,14 +71,15 @@ class Limited(WithLab):
 
     def test_acknowledged(self):
         """once a person has acknowledged it, a topic that was given up is tried again"""
-        self.start(forbid=[f"{BASE}/routes"])
+        topic = f"{BASE}/instruments/balance-1"
+        self.start(forbid=[topic])
         lab = self.lab
-        need = lab.until("it is named", lambda: self.needs(f"{BASE}/routes"))
+        need = lab.until("it is named", lambda: self.needs(topic))
         lab.until("the agent is online", lab.online)
         self.broker.forbidden.clear()
         lab.ask("acknowledge", need=[need["id"]])
         self.command("c1", "pause", instrument="balance-1")
-        lab.until("it is published", lambda: self.broker.payloads(f"{BASE}/routes"))
+        lab.until("it is published", lambda: self.broker.payloads(topic))
 
     def test_response_topic(self):
         """a response topic that is too deep costs one reconnect, and the other answers go on"""
