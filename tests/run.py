@@ -147,6 +147,8 @@ def unit_tests(kind, tally, options):
         return
     before = front(kind)
     env = {"LF_EMULATED": kind} if kind in EMULATORS else {}
+    if kind != "debug" and not options.all:
+        env["UNIT_QUICK"] = "1"
     chosen = chosen_units(programs, before, options.only)
     work = lambda item: run([*before, item[0], *item[1]], UNIT_LIMIT_S, env)
     for progress, (program, _), (status, output, seconds) in in_parallel(work, chosen):

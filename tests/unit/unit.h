@@ -55,7 +55,7 @@
 struct unit_test {
     const char *promise; // what the user may rely on, as a sentence
     void (*run)(void);
-    bool slow; // UNIT_SLOW: over half a second on an idle machine; --torture some leaves it out
+    bool slow; // UNIT_SLOW: over half a second on an idle machine; see tests/README.md
     const void
         *rows; // UNIT_ROWS: a table, whose rows begin with struct unit_row, in place of promise and slow
     size_t row_count, row_size;
