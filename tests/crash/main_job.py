@@ -246,10 +246,10 @@ class Bench(whole.Lab):
         doubtful = ("task", "run"), ("deliver", "deliver")
         if job["class"] != "unknown outcome" or (job["kind"], job["step"]) not in doubtful:
             raise self.stuck(f"held without need: {json.dumps(job)}")
-        if job["kind"] == "deliver" and not (self.options.cut or self.failing):
-            raise self.stuck(f"a delivery is never in doubt as long as the machine stays up: {json.dumps(job)}")
         time.sleep(0.2)  # what was on its way to the instrument has arrived
         happened = self.tared() > 0 if job["kind"] == "task" else self.hamilton_count("started") > 0
+        if job["kind"] == "deliver" and not (happened or self.options.cut or self.failing):
+            raise self.stuck(f"what the instrument has not taken is not in doubt as long as the machine stays up: {json.dumps(job)}")
         if self.options.broken == "person":
             happened = False
         if not any(deaths == self.deaths and kind == job["kind"] for deaths, kind, *_ in self.held):
