@@ -67,7 +67,9 @@ class Relay(unittest.TestCase):
         self.start(broker=False)
         self.cloud.sim("POST", "/events/load", {"count": 300})
         self.assertFalse(self.cloud.state["relay"]["connected"])
+        self.cloud.sim("POST", "/relay", {"paused": True})  # until the subscriber is there, too
         self.broker = Broker(self.folder, self.port)
+        self.cloud.sim("POST", "/relay", {"paused": False})
         messages = self.broker.wait_for(301)
         self.assertEqual(self.numbers(messages), list(range(300)))
 
